@@ -1,0 +1,1 @@
+"""The tasks that come with xbench: one file, one task, one value."""

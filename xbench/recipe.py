@@ -1,0 +1,93 @@
+"""Every number that changes what is learned or scored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal, TypeAlias
+
+Selection: TypeAlias = Literal["source-dev", "last", "none"]
+"""How the checkpoint is chosen: best on the source's dev split, the last, or nothing is trained at all."""
+
+Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One way to fine-tune for one kind of task and to score it."""
+
+    name: str
+    epochs: float = 0.0
+    """Passes over the training rows; ignored where `steps` is given."""
+    steps: int = 0
+    """Optimizer steps; 0 = from `epochs`."""
+    batch: int = 32
+    """Examples per optimizer step."""
+    rate: float = 2e-5
+    """Peak learning rate of AdamW."""
+    warmup: int = 0
+    """Steps of linear warm-up before the linear decay to 0."""
+    decay: float = 0.0
+    """Weight decay, not applied to biases and layer norms."""
+    clip: float = 1.0
+    """Largest gradient norm."""
+    length: int = 128
+    """Most tokens of an example or window, special tokens included."""
+    stride: int = 128
+    """Tokens that neighbouring windows share (spans)."""
+    query: int = 64
+    """Most tokens of a question (spans)."""
+    answer: int = 30
+    """Most tokens of an answer (spans)."""
+    nbest: int = 20
+    """Start and end candidates that are combined (spans)."""
+    precision: Precision = "auto"
+    """auto = bfloat16 autocast where the device is fast at it, else float32; the record says which."""
+    selection: Selection = "source-dev"
+    select_every: int = 0
+    """Steps between two scores on the dev split; 0 = once an epoch."""
+    patience: int = 0
+    """Dev scores without a better one after which training ends; 0 = never."""
+    method: Literal["full", "frozen-embeddings"] = "full"
+    """What is trained: all weights, or all but the input embeddings."""
+    layer: int = 0
+    """Block whose output is pooled (retrieval), counted from 1; 0 = the last."""
+    middle: bool = False
+    """Take block `blocks // 2 + 1` instead of `layer`: 7 of 12, 13 of 24, as XTREME's scripts do."""
+    pooling: Literal["own", "mean"] = "own"
+    """Sentence vectors: as the checkpoint's own pooling says and mean where it says nothing, or mean always."""
+    centre: bool = False
+    """Whether each language's mean vector is taken off before the cosine (retrieval)."""
+    limit_train: int = 0
+    """Training rows that are used, the first ones; 0 = all."""
+    limit_test: int = 0
+    """Rows scored in each language, the first ones; 0 = all."""
+
+    def limited(self, *, train: int = 0, test: int = 0) -> "Recipe":
+        """This recipe on fewer rows, under a name that says so."""
+        name = self.name + (f"-train{train}" if train else "") + (f"-test{test}" if test else "")
+        return replace(self, name=name, limit_train=train, limit_test=test)
+
+    def learned(self) -> Mapping[str, object]:
+        """What the recipe says beyond the defaults, without its name: two recipes with equal ones learn the same."""
+        return {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if f.name != "name" and getattr(self, f.name) != f.default
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """Recipes under one name: one for each kind of task, with what single tasks change in it."""
+
+    name: str
+    title: str
+    cite: str = ""
+    kinds: Mapping[str, Recipe]
+    """Kind -> recipe."""
+    tasks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Task -> fields of the recipe that differ for it."""
+
+    def recipe(self, task: str, kind: str) -> Recipe | None:
+        """The recipe for a task, or None where this book has none for its kind."""
+        base = self.kinds.get(kind)
+        return replace(base, **self.tasks.get(task, {})) if base else None  # type: ignore[arg-type]

@@ -1,0 +1,192 @@
+"""What one run leaves behind: plain values, readable without the code that wrote them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+SCHEMA = "xbench.record/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Five names: the plan of a run, the path of its record, the key to find it by."""
+
+    task: str
+    encoder: str
+    recipe: str
+    source: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.task} · {self.encoder} · {self.recipe}-{self.source}-s{self.seed}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Per-example counts of one run: all that later statistics may look at."""
+
+    ids: tuple[str, ...]
+    languages: tuple[str, ...]
+    """Language of each row; rows of one language stand together, in the order of the gold."""
+    columns: tuple[str, ...]
+    """`<metric>.<column>` for every metric that was counted."""
+    rows: NDArray[np.float64]
+    """Shape (examples, columns)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One number: a metric in a language."""
+
+    language: str
+    split: str
+    """The data set's own name of the split that was scored."""
+    metric: str
+    n: int
+    """Gold examples; predictions that did not come count as wrong."""
+    value: float
+    """0..1."""
+    low: float
+    high: float
+    """Ends of the 95 % interval over examples, given this seed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """A cell that was asked for and is not there, and why."""
+
+    language: str
+    split: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selected:
+    """How the scored checkpoint was chosen."""
+
+    rule: str
+    """source-dev, last or none."""
+    split: str
+    """The dev split that chose, as `language/split`; empty where none did."""
+    checkpoint: int
+    """Optimizer steps after which the scored weights were taken."""
+    score: float | None
+    """Score on the split that chose, 0..1; None where none did."""
+    history: tuple[tuple[int, float], ...] = ()
+    """Every (step, dev score) on the way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What the run took. Runs that shared one fine-tuning each state the whole of it."""
+
+    train_seconds: float
+    score_seconds: float
+    train_tokens: int
+    """Tokens the encoder read in training, padding left out."""
+    score_tokens: int
+    peak_memory: int
+    """Bytes: of the device on an accelerator, of the whole process on a CPU."""
+    parameters: int
+    device: str
+    energy: float | None = None
+    """Joules, where the device tells; None where it does not."""
+    shared: bool = False
+    """Whether other tasks were scored after the same fine-tuning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizerFigures:
+    """How the encoder's tokenizer treats a language, over the scored rows."""
+
+    fertility: float
+    """Tokens per word; words are what white space parts, or the words of a tagged sentence."""
+    tokens_per_character: float
+    unknown: float
+    """Share of tokens that are the unknown token."""
+    truncated: float
+    """Share of examples of which some tokens were never read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataUsed:
+    """Which rows were read for a language, to the byte."""
+
+    repo: str
+    revision: str
+    """Commit on the Hub; for a mirror the commit that its download recorded, else `unrecorded`."""
+    config: str
+    split: str
+    rows: int
+    fingerprint: str
+    """SHA-256 over the rows as the task reads them, in order."""
+    empty: int = 0
+    """Rows with an empty text; they are kept and scored."""
+    duplicates: int = 0
+    """Rows whose id stood on an earlier row; they are kept under `id#2`, `id#3`, …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where the numbers come from. No field has a default: what is not known is said to be unknown."""
+
+    xbench: str
+    packages: Mapping[str, str]
+    python: str
+    platform: str
+    device: str
+    precision: str
+    """What was computed in: fp32 or bf16."""
+    checkpoint: str
+    checkpoint_revision: str
+    weights: str
+    """SHA-256 over the checkpoint's weight and configuration files."""
+    tokenizer: str
+    """SHA-256 over the tokenizer's files."""
+    architecture: str
+    train: DataUsed | None
+    dev: DataUsed | None
+    test: Mapping[str, DataUsed]
+    """Language -> rows scored."""
+    recipe: Mapping[str, object]
+    """Every number of the recipe, so that its name need not be trusted."""
+    seeds: Mapping[str, int]
+    git: Mapping[str, str] | None
+    """Commit and dirty flag of the working folder, where it is a checkout."""
+    command: str
+    started: str
+    ended: str
+    """UTC, ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamplesFile:
+    """The parquet file beside the record."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """All of one run."""
+
+    run: Run
+    signature: str
+    """All that must be equal for two numbers to be compared; version last."""
+    selection: Selected
+    scores: tuple[Score, ...]
+    missing: tuple[Missing, ...]
+    cost: Cost
+    tokenizer: Mapping[str, TokenizerFigures]
+    provenance: Provenance
+    examples: ExamplesFile | None
+    """None only until the record is written."""
+    schema: str = field(default=SCHEMA)
+
+
+def signature(parts: Mapping[str, object]) -> str:
+    """Write key:value parts, in the order given, in one line: `task:xnli|metric:accuracy|…|version:0.1.0`."""
+    return "|".join(f"{key}:{str(value).replace('|', '/')}" for key, value in parts.items())

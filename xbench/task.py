@@ -1,0 +1,144 @@
+"""A task: where its rows lie, how one is read, and how an answer to it is scored. Values only."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+Row: TypeAlias = Mapping[str, Any]
+"""One row of a data set. Class labels stand in it by name, never by number: their order differs between sources."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One sentence or two, and a label: classification."""
+
+    first: str
+    second: str | None
+    """None where the task is about one sentence."""
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """Words, and one tag for each."""
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A question whose answer is a piece of the context."""
+
+    question: str
+    context: str
+    answers: tuple[str, ...]
+    """Every answer that counts as right; the best match is taken."""
+    starts: tuple[int, ...]
+    """Where each answer begins in the context, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A premise and several continuations, one of them right."""
+
+    premise: str
+    options: tuple[str, ...]
+    label: int
+    """Index of the right option."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bitext:
+    """A sentence and its translation into the source language."""
+
+    foreign: str
+    source: str
+
+
+Example: TypeAlias = Pair | Tagged | Span | Choice | Bitext
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where rows lie: a data set repository on the Hub, or the same layout in a mirror."""
+
+    repo: str
+    """Owner and name, as on the Hub."""
+    revision: str = ""
+    """A commit, branch or tag of the Hub; empty = the newest, whose commit is then recorded."""
+    config: str = "{language}"
+    """The configuration that holds a language; `{language}` stands for the set's own code of it."""
+    train: str = "train"
+    dev: str = "validation"
+    test: str = "test"
+    """Names of the splits; empty = the set has none that may be used for this."""
+    codes: Mapping[str, str] = field(default_factory=dict)
+    """Task's code of a language -> the set's own, where they differ."""
+    keep: Callable[[Row, str], bool] | None = None
+    """Whether a row belongs to a language, where one configuration holds several."""
+    made: str = ""
+    """`module:function` of a function that writes such a mirror and returns its folder; empty = downloaded."""
+
+    def config_of(self, language: str) -> str:
+        """The configuration that holds this language."""
+        return self.config.format(language=self.codes.get(language, language))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One task, in all its languages."""
+
+    name: str
+    kind: str
+    """Name of the kind: pairs, tags, spans, choices, retrieval, or a plugin's own."""
+    title: str
+    source: str
+    """The language that is trained on unless another is asked for."""
+    targets: tuple[str, ...]
+    """All languages that are scored, in the set's own codes or BCP-47; the source among them where the set has it."""
+    data: Source
+    """What is scored, and what is trained on unless `train_data` says otherwise."""
+    read: Callable[[Row], Example]
+    metric: str
+    """The metric that ranks."""
+    chance: float
+    """Expected score of a guess, in 0..1."""
+    parallel: bool
+    """Whether row i of every language is the same item."""
+    licence: str
+    cite: str
+    labels: tuple[str, ...] = ()
+    train_data: Source | None = None
+    train_read: Callable[[Row], Example] | None = None
+    """How a row of `train_data` is read, where it differs from `read`."""
+    id: str = ""
+    """Column that names an item; empty = the row's number."""
+    also: tuple[str, ...] = ()
+    """Further metrics that are counted and recorded beside the one that ranks."""
+    version: int = 1
+    """Raised whenever a change to the task changes scores."""
+
+    @property
+    def training(self) -> Source:
+        """Where the training rows and the dev rows of the source language lie."""
+        return self.train_data or self.data
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metric that ranks, then the others."""
+        return (self.metric, *self.also)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """Tasks, and perhaps encoders and a recipe, that belong together."""
+
+    name: str
+    title: str
+    tasks: tuple[str, ...]
+    encoders: tuple[str, ...] = ()
+    """Encoders that are run when none is named."""
+    recipe: str = "xtreme"
+    seeds: int = 1
+    """How many seeds are run when none is asked for."""
