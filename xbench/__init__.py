@@ -1,3 +1,21 @@
 """xbench: fine-tune a multilingual encoder on one language, score it in all the others, see who is left behind."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xbench.board import Board, load_board
+    from xbench.runner import run
+
 __version__ = "0.1.0"
+__all__ = ["Board", "__version__", "load_board", "run"]
+
+_HOMES = {"run": "xbench.runner", "load_board": "xbench.board", "Board": "xbench.board"}
+
+
+def __getattr__(name: str) -> Any:
+    """Open what is asked for: `import xbench` alone must not cost the import of torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'xbench' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

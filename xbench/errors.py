@@ -138,3 +138,30 @@ def near(name: str, known: Iterable[str], most: int = 40) -> str:
         return said + " There are none."
     listed = ", ".join(names[:most]) + (f", … ({len(names)} in all)" if len(names) > most else "")
     return f"{said} There are: {listed}."
+
+
+class Faults:
+    """Collects errors, so that when many things are wrong all are said at once.
+
+    `with faults: …` keeps the XbenchError that ends its body; `raise_any` raises them as one.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[XbenchError] = []
+
+    def __enter__(self) -> "Faults":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: object) -> bool:
+        if isinstance(fault, XbenchError):
+            self.found.append(fault)
+            return True
+        return False
+
+    def raise_any(self) -> None:
+        """Raise the one error that was found, or one that lists them all."""
+        if len(self.found) == 1:
+            raise self.found[0]
+        if self.found:
+            said = "\n".join(f"  - {fault}" for fault in dict.fromkeys(map(str, self.found)))
+            raise XbenchError(f"several things are wrong:\n{said}")

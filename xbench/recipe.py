@@ -61,6 +61,10 @@ class Recipe:
     limit_test: int = 0
     """Rows scored in each language, the first ones; 0 = all."""
 
+    def renamed(self, name: str) -> "Recipe":
+        """The same numbers under another name."""
+        return replace(self, name=name)
+
     def limited(self, *, train: int = 0, test: int = 0) -> "Recipe":
         """This recipe on fewer rows, under a name that says so."""
         name = self.name + (f"-train{train}" if train else "") + (f"-test{test}" if test else "")

@@ -1,7 +1,7 @@
 """What one run leaves behind: plain values, readable without the code that wrote them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,6 +173,7 @@ class ExamplesFile:
 class Record:
     """All of one run."""
 
+    schema: str = SCHEMA
     run: Run
     signature: str
     """All that must be equal for two numbers to be compared; version last."""
@@ -184,9 +185,14 @@ class Record:
     provenance: Provenance
     examples: ExamplesFile | None
     """None only until the record is written."""
-    schema: str = field(default=SCHEMA)
 
 
 def signature(parts: Mapping[str, object]) -> str:
     """Write key:value parts, in the order given, in one line: `task:xnli|metric:accuracy|…|version:0.1.0`."""
     return "|".join(f"{key}:{str(value).replace('|', '/')}" for key, value in parts.items())
+
+
+def headline(record: Record) -> str:
+    """The metric that ranks a record's task, as its signature says; empty where it says none."""
+    parts = dict(part.partition(":")[::2] for part in record.signature.split("|"))
+    return parts.get("metric", "")

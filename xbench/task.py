@@ -139,6 +139,6 @@ class Suite:
     tasks: tuple[str, ...]
     encoders: tuple[str, ...] = ()
     """Encoders that are run when none is named."""
-    recipe: str = "xtreme"
+    recipe: str = "standard"
     seeds: int = 1
     """How many seeds are run when none is asked for."""

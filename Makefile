@@ -1,0 +1,46 @@
+# demo · test · check · bench: people, hooks and CI call these and nothing else. All they need is Python 3.11 and make.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+export HF_HUB_DISABLE_TELEMETRY = 1
+# Threads that wait by spinning slow each other down fourfold on a machine that others use too.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: demo test check clean help
+
+help:
+	@echo "make demo    install into $(VENV), run the mini suite, print the board (about 6 minutes)"
+	@echo "make test    install into $(VENV), run the tests"
+	@echo "make check   ruff, mypy --strict, import floors"
+	@echo "make clean   remove $(VENV) and caches of the tools"
+
+demo: $(VENV)/run
+	@$(BIN)/xbench run --suite mini
+	@echo
+	@echo "Look again:   $(BIN)/xbench board"
+	@echo "Read on:      docs/mini-suite.md says what these languages are, README.md how to run your own encoder"
+
+test: $(VENV)/test
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+check: $(VENV)/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The stamps are made anew when what is installed changes.
+$(VENV)/run: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[run]"
+	@touch $@
+
+$(VENV)/test: pyproject.toml $(wildcard tests/plugin/pyproject.toml)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[run,test]" ./tests/plugin
+	@touch $@ $(VENV)/run
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

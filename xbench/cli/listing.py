@@ -1,0 +1,135 @@
+"""The verbs that list what there is. None of them imports torch."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from xbench import catalogue
+from xbench import languages as known
+from xbench.catalogue import Door
+from xbench.errors import BrokenPlugin, NameClash
+
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
+
+
+def tasks(as_json: AsJson = False) -> None:
+    """List the tasks: kind, source, targets, metric, licence.
+
+    Example:
+
+        xbench tasks --json
+    """
+    rows, faults = _opened(catalogue.tasks)
+    items = [
+        {
+            "name": task.name, "kind": task.kind, "title": task.title, "source": task.source, "targets": list(task.targets),
+            "metric": task.metric, "also": list(task.also), "chance": task.chance, "parallel": task.parallel,
+            "data": task.data.repo, "train_data": task.training.repo, "licence": task.licence, "citation": task.cite,
+            "distribution": owner,
+        }
+        for owner, task in rows
+    ]  # fmt: skip
+    columns = ("name", "kind", "source", "targets", "metric", "licence", "title")
+    _show(items, faults, columns, as_json)
+
+
+def encoders(as_json: AsJson = False) -> None:
+    """List the encoders that have a name here. A checkpoint folder or a Hub id works wherever a name does.
+
+    Example:
+
+        xbench encoders
+    """
+    rows, faults = _opened(catalogue.encoders)
+    items = [asdict(encoder) | {"seen": list(encoder.seen), "distribution": owner} for owner, encoder in rows]
+    _show(items, faults, ("name", "checkpoint", "seen", "licence", "paper", "note"), as_json)
+
+
+def suites(as_json: AsJson = False) -> None:
+    """List the suites: tasks that are run together.
+
+    Example:
+
+        xbench suites
+    """
+    rows, faults = _opened(catalogue.suites)
+    items = [asdict(suite) | {"distribution": owner} for owner, suite in rows]
+    _show(items, faults, ("name", "tasks", "encoders", "recipe", "title"), as_json)
+
+
+def recipes(as_json: AsJson = False) -> None:
+    """List the recipes: every number of fine-tuning, under a name.
+
+    Example:
+
+        xbench recipes --json
+    """
+    rows, faults = _opened(catalogue.recipes)
+    items = [
+        {
+            "name": book.name, "title": book.title, "citation": book.cite,
+            "kinds": {kind: asdict(recipe) for kind, recipe in book.kinds.items()},
+            "tasks": {task: dict(changes) for task, changes in book.tasks.items()}, "distribution": owner,
+        }
+        for owner, book in rows
+    ]  # fmt: skip
+    _show(items, faults, ("name", "kinds", "title"), as_json)
+
+
+def languages(
+    task: Annotated[str, typer.Option("--task", help="Only the languages of this task, in its own codes.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List languages: codes, names, script, direction, family, resources.
+
+    Example:
+
+        xbench languages --task xnli
+    """
+    if task:
+        items = [{"target": code} | asdict(known.language(code)) for code in catalogue.tasks.open(task).targets]
+    else:
+        items = [asdict(language) for language in known.known()]
+    columns = (("target",) if task else ()) + ("code", "iso639_3", "script", "name", "autonym", "family", "resource_class")
+    _show(items, {}, columns, as_json)
+
+
+def _opened(door: Door[Any]) -> tuple[list[tuple[str, Any]], dict[str, str]]:
+    """Every value behind a door with its distribution, and the names that cannot be opened, with the reason."""
+    rows, faults = [], {}
+    for name in door.names():
+        try:
+            rows.append((catalogue.owner(door, name), door.open(name)))
+        except (BrokenPlugin, NameClash) as fault:
+            faults[name] = str(fault)
+    return rows, faults
+
+
+def _show(items: Sequence[dict[str, Any]], faults: dict[str, str], columns: Sequence[str], as_json: bool) -> None:
+    if as_json:
+        broken = [{"name": name, "broken": why} for name, why in faults.items()]
+        typer.echo(json.dumps([*items, *broken], indent=1, ensure_ascii=False))
+        return
+    console = Console()
+    table = Table()
+    for column in columns:
+        table.add_column(column, no_wrap=column == "name", overflow="fold")
+    for item in items:
+        table.add_row(*(_brief(item[column]) for column in columns))
+    console.print(table)
+    for fault in faults.values():
+        console.print(fault, style="yellow", markup=False)
+
+
+def _brief(value: Any) -> str:
+    """A value in one cell: long lists by their length."""
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple | dict):
+        return ", ".join(map(str, value)) if len(value) <= 6 else f"{len(value)}"
+    return str(value)

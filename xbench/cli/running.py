@@ -1,0 +1,148 @@
+"""The verbs that train: `run` and `pretrain`."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from xbench.board import load_board
+from xbench.cli.boards import draw
+from xbench.cli.progress import progress
+from xbench.cli.words import codes
+from xbench.errors import BadOption
+from xbench.record import Record
+
+if TYPE_CHECKING:
+    from xbench.runner import Order, Outcome, Plan
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+def run(
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(help="A name (`xbench encoders`), a checkpoint folder, a Hub id, or NAME=one of these. May be given again."),
+    ] = None,
+    task: Annotated[
+        list[str] | None, typer.Option(help="A name (`xbench tasks`) or a .py file that exports `task`. May be given again.")
+    ] = None,
+    suite: Annotated[str, typer.Option(help="Tasks that belong together (`xbench suites`), instead of --task.")] = "",
+    recipe: Annotated[str, typer.Option(help="How it is fine-tuned (`xbench recipes`).  [default: the suite's, else standard]")] = "",
+    source: Annotated[str, typer.Option(help="Language to train on.  [default: the task's own]")] = "",
+    languages: Annotated[
+        str, typer.Option(help="Targets to score, in the set's codes, ISO 639 or BCP-47: de,sw or all.")
+    ] = "all",
+    seeds: Annotated[int, typer.Option(min=0, help="How many seeds, from 0 on.  [default: as the suite says, else 1]")] = 0,
+    seed: Annotated[list[int] | None, typer.Option(min=0, help="One seed; may be given again, instead of --seeds.")] = None,
+    data: Annotated[Path | None, typer.Option(help="A mirror (DIR/owner/name) to read instead of the Hub.")] = None,
+    board: Annotated[Path, typer.Option(help="Folder that the records are written to.")] = Path("leaderboards/local"),
+    limit_train: Annotated[int, typer.Option(min=0, help="Train on the first N rows only; the recipe's name then says so.")] = 0,
+    limit_test: Annotated[int, typer.Option(min=0, help="Score the first N rows of each language only; likewise.")] = 0,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where it is computed.")] = "auto",
+    precision: Annotated[Precision | None, typer.Option(help="What it is computed in.  [default: as the recipe says]")] = None,
+    micro_batch: Annotated[
+        int, typer.Option(min=0, help="Examples on the device at once; a batch is gathered from several. What is learned stays the same.")
+    ] = 0,
+    trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code", help="Execute code that a checkpoint brings.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the outcome as JSON on standard output.")] = False,
+) -> None:
+    """Fine-tune encoders on one language, score them in all others, and record it.
+
+    Runs that stand on the board already are not run again; the same command goes on where it was stopped.
+
+    Examples:
+
+        xbench run --suite mini
+
+        xbench run --encoder xlmr-base,mbert --task xnli --seeds 3
+
+        xbench run --encoder ./checkpoint --task tatoeba --data MIRROR --languages de,sw
+    """
+    if seeds and seed:
+        raise BadOption("--seeds says how many, --seed which: give one of the two")
+    from xbench import runner
+
+    order = runner.order(
+        codes(encoder), codes(task), suite=suite, recipe=recipe, seeds=tuple(seed) if seed else seeds, source=source,
+        languages=() if languages.strip() == "all" else codes([languages]), data=data, board=board,
+        limit_train=limit_train, limit_test=limit_test, device=device, precision=precision, micro_batch=micro_batch,
+        trust_remote_code=trust_remote_code,
+    )  # fmt: skip
+    plan = runner.plan(order)
+    for note in plan.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if dry_run:
+        _tell_plan(plan, as_json)
+        return
+    with progress() as watch:
+        outcome = runner.carry_out(plan, order, watch)
+    _tell_outcome(outcome, order, as_json)
+
+
+def pretrain(
+    to: Annotated[Path, typer.Option(help="Folder that the checkpoint is written to; must not exist or be empty.")],
+    text: Annotated[
+        list[str] | None,
+        typer.Option(help="Running text, as REPO:CONFIG:SPLIT:COLUMN; `*` as CONFIG or COLUMN means every one, named by language. May be given again."),
+    ] = None,
+    pairs: Annotated[
+        list[str] | None,
+        typer.Option(help="Translation pairs, as REPO:CONFIG:SPLIT:COLUMN,COLUMN. May be given again."),
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="A mirror (DIR/owner/name) to read instead of the Hub.")] = None,
+    init: Annotated[Path | None, typer.Option(help="A checkpoint folder to go on from, with its tokenizer and shape.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="A number of the training, as NAME=VALUE (see the list below). May be given again.")
+    ] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where it is computed.")] = "auto",
+) -> None:
+    """Pretrain an encoder by multilingual masked language modelling, with translation pairs where there are some.
+
+    Example:
+
+        xbench pretrain --to small --data MIRROR --text Davlan/sib200:*:train:text --pairs xbench-offline/multi30k:default:train:en,*
+    """
+    from xbench.pretrain import pretrain as train
+    from xbench.pretrain import read_corpus
+
+    print((to, text, pairs, data, init, setting, device, train, read_corpus))
+
+
+def _tell_plan(plan: "Plan", as_json: bool) -> None:
+    jobs = [
+        {"run": asdict(job.run), "languages": list(job.languages), "shares_training_with": [str(other.run) for other in group if other != job]}
+        for group in plan.groups
+        for job in group
+    ]
+    if as_json:
+        typer.echo(json.dumps({"to_run": jobs, "finished": [asdict(record.run) for _, record in plan.finished]}, indent=1))
+        return
+    for group in plan.groups:
+        typer.echo("; ".join(f"{job.run} in {len(job.languages)} languages" for job in group))
+    typer.echo(f"{len(jobs)} to run in {len(plan.groups)} fine-tunings; {len(plan.finished)} finished already")
+
+
+def _tell_outcome(outcome: "Outcome", order: "Order", as_json: bool) -> None:
+    """Results on standard output; exit 2 where a run failed."""
+    if as_json:
+        rows = [_item("ran", *pair) for pair in outcome.ran] + [_item("finished", *pair) for pair in outcome.finished]
+        failed = [{"status": "failed", "run": asdict(failed.run), "why": failed.why} for failed in outcome.failed]
+        typer.echo(json.dumps({"board": str(order.board), "runs": rows + failed}, indent=1, ensure_ascii=False))
+    else:
+        draw(load_board(order.board), tuple(dict.fromkeys(record.run.task for _, record in (*outcome.ran, *outcome.finished))))
+        typer.echo(f"{len(outcome.ran)} run, {len(outcome.finished)} finished before, {len(outcome.failed)} failed. Board: {order.board}")
+    for failed in outcome.failed:
+        print(f"xbench: {failed.run} failed: {failed.why}", file=sys.stderr)
+    if outcome.failed:
+        raise typer.Exit(2)
+
+
+def _item(status: str, path: Path, record: Record) -> dict[str, Any]:
+    return {
+        "status": status, "file": str(path), "run": asdict(record.run), "signature": record.signature,
+        "scores": [asdict(score) for score in record.scores], "missing": [asdict(cell) for cell in record.missing],
+    }  # fmt: skip

@@ -1,0 +1,86 @@
+"""The verbs around a run: `mirror` and `doctor`."""
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from xbench import catalogue
+from xbench.cache import cache_dir
+from xbench.cli.progress import progress
+from xbench.cli.words import codes
+from xbench.errors import BadOption
+
+NEEDED = ("torch", "transformers", "tokenizers", "datasets", "huggingface-hub", "pandas", "pyarrow", "numpy")
+
+
+def mirror(
+    to: Annotated[Path, typer.Option(help="Folder of the mirror; repositories land in DIR/owner/name.")],
+    suite: Annotated[str, typer.Option(help="Fetch what the tasks of this suite read.")] = "",
+    task: Annotated[list[str] | None, typer.Option(help="Fetch what this task reads. May be given again.")] = None,
+    languages: Annotated[str, typer.Option(help="Only these targets, and the source: de,sw or all.")] = "all",
+) -> None:
+    """Download data sets from the Hub into a mirror, to run later without a network.
+
+    A mirror that is there already is completed; nothing in it is fetched twice.
+
+    Examples:
+
+        xbench mirror --suite classification --to ~/mirror
+
+        xbench run --encoder xlmr-base --task xnli --data ~/mirror
+    """
+    from xbench.mirror import mirror as fetch
+
+    print((to, suite, task, languages, fetch, BadOption, progress, codes))
+
+
+def doctor() -> None:
+    """Say what this installation can do: versions, device, caches, plugins, and what is wrong with them.
+
+    Example:
+
+        xbench doctor
+    """
+    table = Table("what", "found", show_header=False)
+    table.add_row("xbench", version("xbench"))
+    table.add_row("Python", f"{platform.python_version()} on {platform.platform()}")
+    for package in NEEDED:
+        table.add_row(package, _version(package))
+    table.add_row("device", _device())
+    table.add_row("cache of xbench", str(cache_dir()))
+    table.add_row("cache of the Hub", os.environ.get("HF_HOME", str(Path.home() / ".cache" / "huggingface")))
+    table.add_row("Hub", "offline (HF_HUB_OFFLINE)" if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0") else "online")
+    doors = (catalogue.tasks, catalogue.suites, catalogue.encoders, catalogue.recipes, catalogue.metrics)
+    for door in doors if find_spec("torch") is None else (*doors, catalogue.kinds):
+        faults = catalogue.broken(door)
+        table.add_row(f"{door.what}s", "\n".join([f"{len(door.names()) - len(faults)} usable", *faults.values()]))
+    Console().print(table)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return 'missing; `pip install "xbench[run]"` brings what fine-tuning needs'
+
+
+def _device() -> str:
+    """What torch would compute on; found by another process, so that this one need not load it."""
+    import subprocess
+
+    if find_spec("torch") is None:
+        return "none: torch is not installed"
+    asked = (
+        "import torch; print('CUDA: ' + torch.cuda.get_device_name() if torch.cuda.is_available() "
+        "else f'CPU with {torch.get_num_threads()} threads')"
+    )
+    answer = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or f"torch does not load: {answer.stderr.strip().splitlines()[-1:]}"

@@ -1,0 +1,50 @@
+"""How an encoder's tokenizer treats a language: a first cause of disparity, and one that can be seen before training."""
+
+from collections.abc import Sequence
+
+from transformers import PreTrainedTokenizerBase
+
+from xbench.kinds import Feature
+from xbench.record import TokenizerFigures
+from xbench.task import Bitext, Choice, Example, Pair, Span, Tagged
+
+AT_MOST = 2_000
+"""Examples that are looked at, the first ones; the figures change in the third digit beyond that."""
+
+
+def figures(
+    tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], features: Sequence[Feature]
+) -> TokenizerFigures:
+    """Fertility, unknown rate and truncated share over the texts of a language.
+
+    A word is what white space parts, so in scripts that write without spaces fertility counts tokens of a phrase or
+    a sentence; tokens per character is there for those.
+    """
+    texts = [text for example in examples[:AT_MOST] for text in _texts(example)]
+    ids: list[list[int]] = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []
+    tokens = sum(map(len, ids))
+    words = sum(len(text.split()) for text in texts)
+    characters = sum(len(text) for text in texts)
+    unknown = sum(line.count(tokenizer.unk_token_id) for line in ids) if tokenizer.unk_token_id is not None else 0
+    cut = {feature.example for feature in features if feature.truncated}
+    return TokenizerFigures(
+        fertility=tokens / words if words else 0.0,
+        tokens_per_character=tokens / characters if characters else 0.0,
+        unknown=unknown / tokens if tokens else 0.0,
+        truncated=len(cut) / len(examples) if examples else 0.0,
+    )
+
+
+def _texts(example: Example) -> tuple[str, ...]:
+    """What the encoder reads of an example in the language that is scored."""
+    match example:
+        case Pair(first, second):
+            return (first,) if second is None else (first, second)
+        case Tagged(words):
+            return (" ".join(words),)
+        case Span(question, context):
+            return (question, context)
+        case Choice(premise, options):
+            return (premise, *options)
+        case Bitext(foreign):
+            return (foreign,)

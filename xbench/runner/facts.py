@@ -1,0 +1,119 @@
+"""What must be known of a run beside its scores: versions, device, data, weights, code."""
+
+import platform
+import resource
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+import xbench
+from xbench.errors import BadOption
+from xbench.opening import Opened
+from xbench.record import Counts, DataUsed, Provenance, signature
+from xbench.recipe import Precision
+from xbench.runner.plan import Job
+
+PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "numpy", "pyarrow", "sentencepiece")
+
+
+def device_of(wanted: str) -> torch.device:
+    """The device meant by auto, cpu or cuda. Raises BadOption."""
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise BadOption(f"unknown device {wanted!r}: auto, cpu or cuda")
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise BadOption("--device cuda, but torch sees no CUDA device here; `xbench doctor` tells more")
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def precision_of(wanted: Precision, device: torch.device) -> Precision:
+    """fp32 or bf16. Auto takes bf16 where the accelerator computes in it."""
+    if wanted != "auto":
+        return wanted
+    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+
+
+def describe(device: torch.device) -> str:
+    """The device in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: the most the device's allocator held, or the most this process was resident on a CPU."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes on macOS, KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def now() -> str:
+    """UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def signature_of(job: Job, train: DataUsed | None, vectors: str) -> str:
+    """All that must be equal for two scores of a task to be compared, beside the rows scored, which each score's data tell."""
+    recipe = job.recipe
+    numbers = ",".join(f"{name}={value}" for name, value in sorted(recipe.learned().items()) if name != "precision")
+    parts: dict[str, object] = {
+        "task": job.task.name,
+        "taskversion": job.task.version,
+        "metric": job.task.metric,
+        "source": job.run.source,
+        "selection": recipe.selection,
+        "recipe": f"{recipe.name}({numbers})",
+        "train": train.fingerprint[:16] if train else "none",
+    }
+    return signature(parts | ({"vectors": vectors} if vectors else {}) | {"xbench": xbench.__version__})
+
+
+def provenance(
+    job: Job, opened: Opened, device: torch.device, precision: str, *, train: DataUsed | None, dev: DataUsed | None,
+    test: Mapping[str, DataUsed], started: str, trust_remote_code: bool,
+) -> Provenance:  # fmt: skip
+    """Where a record's numbers come from."""
+    return Provenance(
+        xbench=xbench.__version__,
+        packages={name: _version(name) for name in PACKAGES},
+        python=platform.python_version(),
+        platform=platform.platform(),
+        device=describe(device),
+        precision=precision,
+        checkpoint=job.encoder.checkpoint or job.encoder.made,
+        checkpoint_revision=opened.revision,
+        weights=opened.weights,
+        tokenizer=opened.tokenizer_hash,
+        architecture=opened.architecture,
+        train=train,
+        dev=dev,
+        test=dict(test),
+        recipe=dict(job.recipe.learned()),
+        seeds={"head": job.run.seed, "order": job.run.seed, "dropout": job.run.seed},
+        git=_git(Path.cwd()),
+        command=" ".join(sys.argv) + (" [remote code trusted]" if trust_remote_code else ""),
+        started=started,
+        ended=now(),
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _git(folder: Path) -> dict[str, str] | None:
+    """Commit and dirty flag of the checkout that the command ran in; None outside one or without git."""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
+        state = subprocess.run(["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit.stdout.strip(), "dirty": "yes" if state.stdout.strip() else "no"}

@@ -1,0 +1,221 @@
+"""A board's files: where a run's record lies, written once, read with suspicion.
+
+    <board>/<task>/<encoder>/<recipe>-<source>-s<seed>.json      the record
+    <board>/<task>/<encoder>/<recipe>-<source>-s<seed>.parquet   its per-example counts
+
+A record is never overwritten. A run that is asked for further languages later leaves a second record beside the first
+(`….part2.json`), whose languages are other ones.
+"""
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
+
+from xbench.errors import AlreadyRecorded, BadRecord, Unwritable
+from xbench.record import SCHEMA, Counts, ExamplesFile, Record, Run
+
+LARGEST = 16 * 2**20
+"""Bytes of the largest record that is read."""
+
+_record = TypeAdapter(Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A file on a board that is not shown as a record, and why."""
+
+    file: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What was found on a board."""
+
+    records: tuple[tuple[Path, Record], ...]
+    rejects: tuple[Reject, ...]
+
+
+def path_of(board: Path, run: Run, part: int = 1) -> Path:
+    """Where the record of a run lies."""
+    name = f"{_safe(run.recipe)}-{_safe(run.source)}-s{run.seed}" + (f".part{part}" if part > 1 else "")
+    return board / _safe(run.task) / _safe(run.encoder) / f"{name}.json"
+
+
+def find(board: Path, run: Run) -> tuple[tuple[Path, Record], ...]:
+    """The records of a run, in the order of their parts; empty where it never ran. Raises BadRecord."""
+    found = []
+    part = 1
+    while (path := path_of(board, run, part)).exists():
+        found.append((path, read(path)))
+        part += 1
+    return tuple(found)
+
+
+def writable(board: Path) -> None:
+    """Make the board's folder and see whether files can be made in it. Raises Unwritable."""
+    try:
+        board.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=board, prefix=".xbench-"):
+            pass
+    except OSError as cause:
+        raise Unwritable(f"cannot write to the board {board}: {cause.strerror or cause}. Choose another with --board DIR.") from cause
+
+
+def write_once(board: Path, record: Record, counts: Counts) -> Path:
+    """Write a record and its counts; the record appears last and whole, or not at all.
+
+    Raises AlreadyRecorded where a record stands there already, Unwritable.
+    """
+    part = len(find(board, record.run)) + 1
+    path = path_of(board, record.run, part)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parquet = path.with_suffix(".parquet")
+        digest = _write_counts(parquet, counts)
+        whole = replace(record, examples=ExamplesFile(file=parquet.name, sha256=digest))
+        _appear(path, to_json(whole).encode(), once=True)
+    except FileExistsError as cause:
+        raise AlreadyRecorded(f"{path} was written by somebody else meanwhile; it was left as it is") from cause
+    except OSError as cause:
+        raise Unwritable(f"cannot write {path}: {cause.strerror or cause}") from cause
+    return path
+
+
+def to_json(record: Record) -> str:
+    """A record as JSON, keys in the order of the fields, one line a field: readable, and stable byte for byte."""
+    return json.dumps(asdict(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read(path: Path) -> Record:
+    """Read one record. The file is untrusted: size and numbers are checked, nothing in it is executed.
+
+    Raises BadRecord: not a plain file, too large, not JSON, doubled keys, NaN, another schema, values out of range.
+    """
+    if path.is_symlink() or not path.is_file():
+        raise BadRecord(f"{path} is not a plain file")
+    if path.stat().st_size > LARGEST:
+        raise BadRecord(f"{path} is larger than {LARGEST // 2**20} MiB; a record is not")
+    try:
+        tree = json.loads(path.read_bytes(), object_pairs_hook=_no_doubles, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as cause:
+        raise BadRecord(f"{path} is not JSON that can be trusted: {cause}") from cause
+    schema = tree.get("schema") if isinstance(tree, dict) else None
+    if schema != SCHEMA:
+        raise BadRecord(f"{path} has schema {schema!r}; this xbench reads {SCHEMA!r}. A newer xbench may read it.")
+    try:
+        record = _record.validate_json(json.dumps(tree), strict=True)
+    except ValidationError as cause:
+        first = cause.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise BadRecord(f"{path}: {where}: {first['msg']} ({cause.error_count()} faults)") from cause
+    _check_numbers(path, record)
+    return record
+
+
+def load(board: Path) -> Shelf:
+    """Every record of a board, sorted by path, and every file that was refused. Links are not followed."""
+    records: list[tuple[Path, Record]] = []
+    rejects: list[Reject] = []
+    for path in sorted(_json_files(board)):
+        try:
+            records.append((path, read(path)))
+        except BadRecord as fault:
+            rejects.append(Reject(str(path.relative_to(board)), str(fault)))
+    return Shelf(tuple(records), tuple(rejects))
+
+
+def read_counts(path: Path, record: Record) -> Counts:
+    """The per-example counts beside a record. Raises BadRecord where the file is not the one that was written."""
+    if record.examples is None or "/" in record.examples.file or "\\" in record.examples.file:
+        raise BadRecord(f"{path} names no counts file beside it")
+    parquet = path.with_name(record.examples.file)
+    try:
+        raw = parquet.read_bytes()
+        if hashlib.sha256(raw).hexdigest() != record.examples.sha256:
+            raise BadRecord(f"{parquet} is not the file that was written with {path.name}: its hash differs")
+        table = pq.read_table(pa.BufferReader(raw))
+    except (OSError, pa.ArrowException) as cause:
+        raise BadRecord(f"{parquet} cannot be read: {cause}") from cause
+    columns = tuple(name for name in table.column_names if name not in ("language", "id"))
+    rows = np.column_stack([table[name].to_numpy().astype(np.float64) for name in columns])
+    return Counts(
+        ids=tuple(table["id"].to_pylist()), languages=tuple(table["language"].to_pylist()), columns=columns, rows=rows
+    )
+
+
+def _write_counts(path: Path, counts: Counts) -> str:
+    """Write counts as parquet, whole or not at all; give its SHA-256. Equal counts give equal bytes."""
+    table = pa.table(
+        {"language": pa.array(counts.languages, pa.string()), "id": pa.array(counts.ids, pa.string())}
+        | {name: pa.array(counts.rows[:, i], pa.float64()) for i, name in enumerate(counts.columns)}
+    )
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    raw = sink.getvalue().to_pybytes()
+    _appear(path, raw, once=False)
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _appear(path: Path, content: bytes, *, once: bool) -> None:
+    """Write beside the place, then move there. With `once`, raises FileExistsError where something stands there."""
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".xbench-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(beside).chmod(0o644)
+        if once:
+            os.link(beside, path)  # fails where the path exists, which a rename would not
+        else:
+            Path(beside).replace(path)
+    finally:
+        Path(beside).unlink(missing_ok=True)
+
+
+def _safe(name: str) -> str:
+    """A name as one path component; what a file system or a shell could misread is written otherwise.
+
+    Names that were changed carry a piece of a hash, so that two of them never share a path.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._+=-]", "-", name.replace("/", "--")).lstrip(".") or "unnamed"
+    return plain if plain == name or plain == name.replace("/", "--") else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _json_files(board: Path) -> Iterable[Path]:
+    for folder, _, files in os.walk(board, followlinks=False):
+        yield from (Path(folder) / name for name in files if name.endswith(".json") and not name.startswith("."))
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    tree = dict(pairs)
+    if len(tree) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return tree
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number that JSON knows")
+
+
+def _check_numbers(path: Path, record: Record) -> None:
+    seen: set[tuple[str, str]] = set()
+    for score in record.scores:
+        cell = (score.language, score.metric)
+        if cell in seen:
+            raise BadRecord(f"{path}: two scores for {score.metric} in {score.language}")
+        seen.add(cell)
+        if not 0.0 <= score.low <= score.value <= score.high <= 1.0 or score.n < 0:
+            raise BadRecord(f"{path}: {score.metric} in {score.language} is out of range: {score.low} {score.value} {score.high} n={score.n}")
