@@ -87,29 +87,49 @@ def pretrain(
     to: Annotated[Path, typer.Option(help="Folder that the checkpoint is written to; must not exist or be empty.")],
     text: Annotated[
         list[str] | None,
-        typer.Option(help="Running text, as REPO:CONFIG:SPLIT:COLUMN; `*` as CONFIG or COLUMN means every one, named by language. May be given again."),
+        typer.Option(help="Running text: REPO:CONFIG:SPLIT:COLUMN; `*` as CONFIG or COLUMN takes all, each a language. May be given again."),
     ] = None,
     pairs: Annotated[
-        list[str] | None,
-        typer.Option(help="Translation pairs, as REPO:CONFIG:SPLIT:COLUMN,COLUMN. May be given again."),
+        list[str] | None, typer.Option(help="Translations: REPO:CONFIG:SPLIT:COLUMN,COLUMN; `en,*` pairs en with all. May be given again.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="A mirror (DIR/owner/name) to read instead of the Hub.")] = None,
     init: Annotated[Path | None, typer.Option(help="A checkpoint folder to go on from, with its tokenizer and shape.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimizer steps; 0 writes an untrained control.  [default: 3000]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of weights, order and masks.  [default: 0]")] = None,
+    words: Annotated[
+        Literal["word", "bpe", "unigram"] | None, typer.Option(help="How text is cut into tokens.  [default: unigram]")
+    ] = None,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", help="A number of the training, as NAME=VALUE (see the list below). May be given again.")
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other number: --set list names them. May be given again.")
     ] = None,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where it is computed.")] = "auto",
 ) -> None:
-    """Pretrain an encoder by multilingual masked language modelling, with translation pairs where there are some.
+    """Pretrain an encoder: multilingual masked language modelling, with translation pairs where there are some.
 
-    Example:
+    What it writes is a checkpoint like any other: `xbench run --encoder FOLDER …` takes it.
 
-        xbench pretrain --to small --data MIRROR --text Davlan/sib200:*:train:text --pairs xbench-offline/multi30k:default:train:en,*
+    Examples:
+
+        xbench pretrain --to small --data MIRROR --text Davlan/sib200:*:train:text --steps 2000 --set vocabulary=8000
+
+        xbench pretrain --to small --text me/wiki:*:train:text --pairs me/bitext:default:train:en,* --set width=256
     """
-    from xbench.pretrain import pretrain as train
-    from xbench.pretrain import read_corpus
+    from xbench import pretrain as training
 
-    print((to, text, pairs, data, init, setting, device, train, read_corpus))
+    if setting == ["list"]:
+        typer.echo("\n".join(f"{name}={value}" for name, value in asdict(training.Pretraining()).items()))
+        return
+    chosen = {"steps": steps, "seed": seed, "words": words or "unigram"}
+    settings = training.with_settings({name: value for name, value in chosen.items() if value is not None}, setting or [])
+    if to.exists() and any(to.iterdir()):
+        raise BadOption(f"{to} is not empty; nothing is overwritten. Name a new folder.")
+    corpus = training.read_corpus(data, text or [], pairs or [])
+    print(f"corpus: {', '.join(f'{name} {size:,}' for name, size in corpus.sizes().items())}", file=sys.stderr)
+    with progress() as watch:
+        watch.begin("pretraining", settings.steps)
+        training.pretrain(corpus, settings, to, device=device, init=init, progress=lambda done, _, note: watch.advance(done, note))
+        watch.end()
+    typer.echo(str(to))
 
 
 def _tell_plan(plan: "Plan", as_json: bool) -> None:

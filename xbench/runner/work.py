@@ -15,7 +15,7 @@ from xbench.errors import BadOption
 from xbench.fertility import figures
 from xbench.fit import Fitted, fit
 from xbench.kinds import Feature, Setting
-from xbench.metrics import Metric, close, count
+from xbench.metrics import Metric, close, count, rows_of
 from xbench.opening import Opened, open_encoder
 from xbench.predict import predict
 from xbench.recipe import Recipe
@@ -164,8 +164,7 @@ def _closed(table: Counts, language: str, split: str, metrics: Sequence[Metric])
     """One score for each metric, with its interval over examples."""
     scores = []
     for metric in metrics:
-        mine = [i for i, column in enumerate(table.columns) if column.rpartition(".")[0] == metric.name]
-        rows = table.rows[:, mine]
+        rows = rows_of(table, metric)
         low, high = interval(rows, metric.close)
         value = close(metric, rows)
         scores.append(

@@ -1,0 +1,48 @@
+"""What many tests share: a toy mirror, tiny random checkpoints, the real data where they are at hand."""
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+from collections.abc import Callable  # noqa: E402  the variables above must be set before any library of the Hub is loaded
+from pathlib import Path  # noqa: E402
+
+import pytest  # noqa: E402
+
+import tiny  # noqa: E402
+import toy  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_caches(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the tests out of the user's caches."""
+    os.environ["XBENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def toy_mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mirror with a small data set of each kind in English, German and a language `xx`."""
+    return toy.write_mirror(tmp_path_factory.mktemp("mirror"))
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A function that gives the folder of a tiny random checkpoint of an architecture."""
+    made: dict[str, Path] = {}
+
+    def of(architecture: str) -> Path:
+        if architecture not in made:
+            made[architecture] = tiny.build(architecture, tmp_path_factory.mktemp("tiny") / architecture)
+        return made[architecture]
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def hub() -> Path:
+    """The mirror of real data beside the repository."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "hub"
+    if not folder.is_dir():
+        pytest.skip(f"no mirror of real data at {folder}")
+    return folder
