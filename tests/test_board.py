@@ -1,0 +1,66 @@
+"""Records -> tables."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import xbench
+from test_store import RUN, counts, record
+from xbench import store
+from xbench.errors import StoreError
+from xbench.record import Record, Score
+
+
+def scored(run: dict[str, object], **values: float) -> Record:
+    """A record with these scores, n = 100 and intervals of ± 0.05."""
+    scores = tuple(
+        Score(language=language, split="test", metric="accuracy", n=100, value=value, low=value - 0.05, high=value + 0.05)
+        for language, value in values.items()
+    )
+    return record(replace(RUN, **run), scores=scores, missing=())
+
+
+def board(tmp_path: Path, *records: Record) -> xbench.Board:
+    for made in records:
+        store.write_once(tmp_path, made, counts())
+    return xbench.load_board(tmp_path)
+
+
+def test_a_cell_is_the_mean_over_seeds(tmp_path: Path) -> None:
+    (table,) = board(tmp_path, scored({}, en=0.8, de=0.6), scored({"seed": 1}, en=0.9, de=0.7)).tables()
+    (column,) = table.columns
+    assert column.cells["de"].value == pytest.approx(0.65)
+    assert (column.cells["de"].low, column.cells["de"].high, column.cells["de"].seeds) == (0.6, 0.7, 2)
+
+
+def test_the_mean_of_targets_leaves_the_source_out(tmp_path: Path) -> None:
+    (table,) = board(tmp_path, scored({}, en=0.9, de=0.6, fr=0.8)).tables()
+    assert table.columns[0].mean(table.languages) == pytest.approx(0.7)
+
+
+def test_an_incomplete_set_has_no_mean_but_the_shared_languages_have(tmp_path: Path) -> None:
+    (table,) = board(tmp_path, scored({}, en=0.9, de=0.6, fr=0.8), scored({"encoder": "xlmr"}, en=0.9, de=0.7)).tables()
+    whole, part = table.columns
+    assert whole.mean(table.languages) == pytest.approx(0.7)
+    assert part.mean(table.languages) is None
+    assert table.shared == ("en", "de")
+    assert [column.mean(table.shared) for column in table.columns] == [pytest.approx(0.6), pytest.approx(0.7)]
+
+
+def test_what_may_not_be_compared_is_not_in_one_column(tmp_path: Path) -> None:
+    other = replace(scored({"seed": 1}, en=0.5), signature="task:xnli|metric:accuracy|recipe:other|xbench:0")
+    (table,) = board(tmp_path, scored({}, en=0.9), other).tables()
+    assert len(table.columns) == 2
+
+
+def test_a_folder_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="xbench run --board"):
+        xbench.load_board(tmp_path / "absent")
+
+
+def test_the_frame_has_a_row_for_each_score(tmp_path: Path) -> None:
+    frame = board(tmp_path, scored({}, en=0.9, de=0.6), scored({"seed": 1}, en=0.9, de=0.6)).frame()
+    assert len(frame) == 4
+    assert frame["headline"].all()
+    assert set(frame["seed"]) == {0, 1}

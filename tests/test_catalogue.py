@@ -1,0 +1,98 @@
+"""The doors, with a real third-party distribution installed (tests/plugin)."""
+
+import importlib
+import importlib.metadata
+import sys
+from pathlib import Path
+
+import pytest
+
+import toy
+from xbench import catalogue
+from xbench.encoder import Encoder
+from xbench.errors import BrokenPlugin, NameClash, NotACheckpoint, UnknownName
+
+DOORS = {
+    door.what: door
+    for door in (catalogue.tasks, catalogue.suites, catalogue.encoders, catalogue.recipes, catalogue.metrics, catalogue.kinds)
+}
+
+pytestmark = pytest.mark.skipif(
+    not any(dist.name == "xbench-plugin-example" for dist in importlib.metadata.distributions()),
+    reason="tests/plugin is not installed; `make test` installs it",
+)
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    catalogue._claims.cache_clear()
+    yield
+    catalogue._claims.cache_clear()
+
+
+def test_everything_that_comes_with_xbench_opens() -> None:
+    opened = 0
+    for door in DOORS.values():
+        for name in door.names():
+            if catalogue.owner(door, name) == "xbench":
+                value = door.open(name)
+                assert value.name == name
+                opened += 1
+    assert opened >= 16 + 6 + 14 + 5 + 10 + 5
+
+
+def test_a_third_partys_task_encoder_and_metric_come_by_the_same_door() -> None:
+    assert catalogue.tasks.open("example-headlines").targets == ("en", "de", "xx-Latn")
+    assert catalogue.encoder("example-encoder").checkpoint == "example/encoder"
+    assert catalogue.metrics.open("example-near-miss").columns == ("hit", "n")
+    assert catalogue.owner(catalogue.tasks, "example-headlines") == "xbench-plugin-example"
+
+
+def test_a_broken_plugin_fails_only_when_it_is_asked_for_and_names_its_distribution() -> None:
+    assert {"example-broken", "example-wrong"} <= set(catalogue.tasks.names())
+    with pytest.raises(BrokenPlugin, match=r"xbench-plugin-example 1\.0.*there_is_no_such_value"):
+        catalogue.tasks.open("example-broken")
+    with pytest.raises(BrokenPlugin, match=r"is a dict, but must be an xbench\.task\.Task"):
+        catalogue.tasks.open("example-wrong")
+    assert set(catalogue.broken(catalogue.tasks)) == {"example-broken", "example-wrong"}
+
+
+def test_a_name_claimed_twice_names_both_distributions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = tmp_path / "other_plugin-2.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other-plugin\nVersion: 2.0\n")
+    (info / "entry_points.txt").write_text("[xbench.tasks]\nexample-headlines = other_plugin:task\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    importlib.invalidate_caches()
+    with pytest.raises(NameClash, match=r"other-plugin and xbench-plugin-example"):
+        catalogue.tasks.open("example-headlines")
+    assert catalogue.tasks.open("xnli").name == "xnli"
+
+
+def test_an_unknown_name_suggests_the_nearest_and_lists_the_rest() -> None:
+    with pytest.raises(UnknownName, match=r"did you mean xnli.*There are: .*tatoeba"):
+        catalogue.tasks.open("xnil")
+    with pytest.raises(UnknownName, match=r"mbert"):
+        catalogue.encoder("embert")
+
+
+def test_a_file_is_as_good_as_a_name(tmp_path: Path) -> None:
+    assert catalogue.tasks.open(str(toy.TASKS["pairs"])).name == "toy-pairs"
+    empty = tmp_path / "empty.py"
+    empty.write_text("")
+    with pytest.raises(BrokenPlugin, match="does not export a value called `task`"):
+        catalogue.tasks.open(str(empty))
+    empty.write_text("1 / 0")
+    with pytest.raises(BrokenPlugin, match="ZeroDivisionError"):
+        catalogue.tasks.open(str(empty))
+    with pytest.raises(UnknownName, match="No such file"):
+        catalogue.tasks.open(str(tmp_path / "absent.py"))
+
+
+def test_an_encoder_is_a_name_a_folder_a_hub_id_or_named_by_the_user(tmp_path: Path) -> None:
+    assert catalogue.encoder(str(tmp_path)) == Encoder(name=tmp_path.name, checkpoint=str(tmp_path.resolve()))
+    assert catalogue.encoder("someone/something") == Encoder(name="someone/something", checkpoint="someone/something")
+    assert catalogue.encoder(f"mine={tmp_path}").name == "mine"
+    assert catalogue.encoder("mine=xlmr-base").checkpoint == "FacebookAI/xlm-roberta-base"
+    with pytest.raises(NotACheckpoint, match="no checkpoint folder"):
+        catalogue.encoder("./nowhere")

@@ -1,0 +1,136 @@
+"""The board's files: written once, read with suspicion."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xbench import store
+from xbench.errors import BadRecord, Unwritable
+from xbench.record import Cost, Counts, Missing, Provenance, Record, Run, Score, Selected, TokenizerFigures
+
+RUN = Run("xnli", "mbert", "xtreme", "en", 0)
+
+
+def counts(n: int = 4) -> Counts:
+    return Counts(
+        ids=tuple(map(str, range(n))), languages=("de",) * n, columns=("accuracy.correct", "accuracy.n"),
+        rows=np.column_stack([np.arange(n) % 2, np.ones(n)]).astype(float),
+    )  # fmt: skip
+
+
+def record(run: Run = RUN, **changes: object) -> Record:
+    made = Record(
+        run=run, signature="task:xnli|metric:accuracy|xbench:0", selection=Selected(rule="last", split="", checkpoint=3, score=None),
+        scores=(Score(language="de", split="test", metric="accuracy", n=4, value=0.5, low=0.25, high=0.75),),
+        missing=(Missing(language="sw", split="test", why="not there"),),
+        cost=Cost(train_seconds=1.5, score_seconds=0.5, train_tokens=10, score_tokens=5, peak_memory=1, parameters=2, device="cpu"),
+        tokenizer={"de": TokenizerFigures(fertility=1.2, tokens_per_character=0.3, unknown=0.0, truncated=0.0)},
+        provenance=Provenance(
+            xbench="0", packages={"torch": "2"}, python="3.11", platform="here", device="cpu", precision="fp32", checkpoint="c",
+            checkpoint_revision="", weights="w", tokenizer="t", architecture="bert", train=None, dev=None, test={}, recipe={"batch": 8},
+            seeds={"head": 0}, git=None, command="xbench run", started="now", ended="then",
+        ),
+        examples=None,
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def test_what_was_written_is_what_is_read(tmp_path: Path) -> None:
+    path = store.write_once(tmp_path, record(), counts())
+    assert path == tmp_path / "xnli" / "mbert" / "xtreme-en-s0.json"
+    read = store.read(path)
+    assert replace(read, examples=None) == record()
+    again = store.read_counts(path, read)
+    assert again.ids == counts().ids
+    assert np.array_equal(again.rows, counts().rows)
+    assert store.load(tmp_path).records == ((path, read),)
+
+
+def test_a_second_record_of_a_run_stands_beside_the_first(tmp_path: Path) -> None:
+    first = store.write_once(tmp_path, record(), counts())
+    before = first.read_bytes()
+    second = store.write_once(tmp_path, record(), counts())
+    assert first.read_bytes() == before
+    assert second.name == "xtreme-en-s0.part2.json"
+    assert [path for path, _ in store.find(tmp_path, RUN)] == [first, second]
+
+
+def test_a_stopped_writer_leaves_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "link", stop)
+    with pytest.raises(KeyboardInterrupt):
+        store.write_once(tmp_path, record(), counts())
+    assert not list(tmp_path.rglob("*.json"))
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".xbench-")]
+    monkeypatch.undo()
+    store.write_once(tmp_path, record(), counts())
+    assert len(store.load(tmp_path).records) == 1
+
+
+@given(st.text(min_size=1, max_size=30), st.text(min_size=1, max_size=30))
+def test_no_name_leaves_the_board_and_no_two_share_a_path(one: str, other: str) -> None:
+    board = Path("/board")
+    paths = [store.path_of(board, replace(RUN, encoder=name)) for name in (one, other)]
+    for path in paths:
+        assert path.parent.parent == board / "xnli"
+        assert path.resolve().is_relative_to(board.resolve())
+    plain = {name.replace("/", "--") for name in (one, other)}
+    assert (paths[0] == paths[1]) == (one == other or len(plain) == 1)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda text: text[:-40], "not JSON"),
+        (lambda text: text.replace('"value": 0.5', '"value": NaN'), "NaN"),
+        (lambda text: text.replace('"value": 0.5', '"value": 1.5'), "out of range"),
+        (lambda text: text.replace('"value": 0.5', '"value": "0.5"'), "value"),
+        (lambda text: text.replace('"seed": 0', '"seed": 0, "seed": 1'), "twice"),
+        (lambda text: text.replace("xbench.record/1", "xbench.record/9"), "newer xbench"),
+        (lambda text: "[" * 100_000, "not JSON"),
+        (lambda text: "[]", "schema"),
+    ],
+)
+def test_what_cannot_be_trusted_is_refused_and_kept_aside(tmp_path: Path, damage, said: str) -> None:
+    good = store.write_once(tmp_path, record(), counts())
+    bad = good.with_name("xtreme-en-s1.json")
+    bad.write_text(damage(good.read_text()))
+    with pytest.raises(BadRecord, match=said):
+        store.read(bad)
+    shelf = store.load(tmp_path)
+    assert len(shelf.records) == 1
+    assert [reject.file for reject in shelf.rejects] == ["xnli/mbert/xtreme-en-s1.json"]
+
+
+def test_links_and_giants_are_refused(tmp_path: Path) -> None:
+    good = store.write_once(tmp_path, record(), counts())
+    good.with_name("link.json").symlink_to(good)
+    good.with_name("giant.json").write_bytes(b" " * (store.LARGEST + 1))
+    whys = {Path(reject.file).name: reject.why for reject in store.load(tmp_path).rejects}
+    assert "plain file" in whys["link.json"]
+    assert "larger" in whys["giant.json"]
+
+
+def test_a_counts_file_elsewhere_is_refused(tmp_path: Path) -> None:
+    path = store.write_once(tmp_path, record(), counts())
+    tree = json.loads(path.read_text())
+    tree["examples"]["file"] = "../../elsewhere.parquet"
+    path.write_text(json.dumps(tree))
+    with pytest.raises(BadRecord, match="beside"):
+        store.read_counts(path, store.read(path))
+
+
+def test_a_board_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unwritable, match="--board"):
+        store.writable(tmp_path / "file")
+    with pytest.raises(Unwritable):
+        store.writable(tmp_path / "file" / "below")
