@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -34,7 +35,7 @@ def tasks(as_json: AsJson = False) -> None:
         }
         for owner, task in rows
     ]  # fmt: skip
-    columns = ("name", "kind", "source", "targets", "metric", "licence", "title")
+    columns = ("name", "kind", "source", "targets", "metric", "title")
     _show(items, faults, columns, as_json)
 
 
@@ -47,7 +48,7 @@ def encoders(as_json: AsJson = False) -> None:
     """
     rows, faults = _opened(catalogue.encoders)
     items = [asdict(encoder) | {"seen": list(encoder.seen), "distribution": owner} for owner, encoder in rows]
-    _show(items, faults, ("name", "checkpoint", "seen", "licence", "paper", "note"), as_json)
+    _show(items, faults, ("name", "checkpoint", "seen", "licence"), as_json)
 
 
 def suites(as_json: AsJson = False) -> None:
@@ -95,7 +96,7 @@ def languages(
         items = [{"target": code} | asdict(known.language(code)) for code in catalogue.tasks.open(task).targets]
     else:
         items = [asdict(language) for language in known.known()]
-    columns = (("target",) if task else ()) + ("code", "iso639_3", "script", "name", "autonym", "family", "resource_class")
+    columns = (("target",) if task else ()) + ("code", "script", "name", "autonym", "family", "resource_class")
     _show(items, {}, columns, as_json)
 
 
@@ -116,9 +117,9 @@ def _show(items: Sequence[dict[str, Any]], faults: dict[str, str], columns: Sequ
         typer.echo(json.dumps([*items, *broken], indent=1, ensure_ascii=False))
         return
     console = Console()
-    table = Table()
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
     for column in columns:
-        table.add_column(column, no_wrap=column == "name", overflow="fold")
+        table.add_column(column, no_wrap=column == "name", overflow="fold" if column == "checkpoint" else "ellipsis", max_width=46)
     for item in items:
         table.add_row(*(_brief(item[column]) for column in columns))
     console.print(table)

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -10,13 +11,17 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.box import SIMPLE
 from rich.table import Table
 
 from xbench import catalogue
+from xbench import languages as known
 from xbench.cache import cache_dir
-from xbench.cli.progress import progress
 from xbench.cli.words import codes
-from xbench.errors import BadOption
+from xbench.errors import BadOption, UnknownName
+from xbench.mirror import Piece, pieces
+from xbench.mirror import mirror as fetch
+from xbench.task import Task
 
 NEEDED = ("torch", "transformers", "tokenizers", "datasets", "huggingface-hub", "pandas", "pyarrow", "numpy")
 
@@ -37,9 +42,30 @@ def mirror(
 
         xbench run --encoder xlmr-base --task xnli --data ~/mirror
     """
-    from xbench.mirror import mirror as fetch
+    opened = catalogue.suites.open(suite).tasks if suite else codes(task)
+    if not opened or (suite and task):
+        raise BadOption("name what to fetch with --suite or with --task, one of the two")
+    wanted = [piece for name in opened for piece in _pieces(catalogue.tasks.open(name), languages)]
+    report = fetch(wanted, to, progress=lambda line: print(line, file=sys.stderr))
+    table = Table("repository", "commit", "files", "MiB", box=SIMPLE)
+    for repo in report.repositories:
+        table.add_row(repo.repo, repo.commit, str(repo.files), f"{repo.bytes / 2**20:.1f}")
+    console = Console()
+    console.print(table)
+    for cell in report.missing:
+        console.print(f"missing {cell.language}/{cell.split}: {cell.why}", markup=False)
+    if not report.repositories:
+        console.print("Nothing to fetch: the data of these tasks are made by this machine itself.")
 
-    print((to, suite, task, languages, fetch, BadOption, progress, codes))
+
+def _pieces(task: Task, languages: str) -> tuple[Piece, ...]:
+    if languages.strip() == "all":
+        return pieces(task)
+    wanted = {code: known.match(code, task.targets) for code in codes([languages])}
+    for code, targets in wanted.items():
+        if not targets:
+            raise UnknownName(f"language of {task.name}:", code, task.targets)
+    return pieces(task, dict.fromkeys(target for targets in wanted.values() for target in targets))
 
 
 def doctor() -> None:
@@ -49,7 +75,7 @@ def doctor() -> None:
 
         xbench doctor
     """
-    table = Table("what", "found", show_header=False)
+    table = Table("what", "found", show_header=False, box=SIMPLE)
     table.add_row("xbench", version("xbench"))
     table.add_row("Python", f"{platform.python_version()} on {platform.platform()}")
     for package in NEEDED:
