@@ -1,0 +1,148 @@
+"""Intervals: closed forms against scipy, resampling against a plain loop, and whether they cover."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom, binomtest
+
+from xbench import resample
+from xbench.metrics import f1, ratio
+from xbench.resample import interval, resampled, wilson
+
+
+def share(right: int, n: int) -> np.ndarray:
+    rows = np.ones((n, 2))
+    rows[right:, 0] = 0
+    return rows
+
+
+def sentences(n: int, seed: int) -> np.ndarray:
+    """Counts of spans as of a tagger: (right, predicted, gold) of n sentences, some without any."""
+    some = np.random.default_rng(seed)
+    hard = some.beta(4, 2, n)
+    gold, more = some.poisson(1.2, n), some.poisson(0.3, n)
+    right = some.binomial(gold, hard)
+    return np.stack([right, right + more, gold], axis=1).astype(np.float64)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.integers(1, 6000), st.floats(0, 1), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+def test_wilson_is_that_of_scipy(n: int, part: float, level: float) -> None:
+    right = round(part * n)
+    theirs = binomtest(right, n).proportion_ci(confidence_level=level, method="wilson")
+    assert wilson(right, n, level) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 2), (2, 2), (1, 2), (30, 5010), (500, 500)])
+def test_a_share_of_examples_has_the_closed_form(right: int, n: int) -> None:
+    low, high = interval(share(right, n), ratio)
+    assert (low, high) == wilson(right, n)
+    assert 0 <= low <= right / n <= high <= 1
+    assert low < high
+
+
+def test_the_closed_form_is_taken_only_for_a_share() -> None:
+    rows = share(30, 100)
+    assert resample.successes(rows, ratio) == 30
+    assert resample.successes(rows, lambda sums: ratio(sums) ** 2) is None
+    assert resample.successes(rows * 2, ratio) is None
+    assert resample.successes(rows * [0.5, 1], ratio) is None
+    assert resample.successes(sentences(9, 1), f1) is None
+    low, high = interval(rows, lambda sums: ratio(sums) ** 2)
+    assert low < 0.09 < high
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_resampling_is_a_plain_loop_over_the_same_draws(level: float) -> None:
+    rows = sentences(300, 2)
+    kinds = sorted(set(map(tuple, rows.tolist())))
+    times = [sum(tuple(row) == kind for row in rows.tolist()) for kind in kinds]
+    generator = np.random.default_rng(11)
+    scores = []
+    for _ in range(250):
+        drawn = generator.multinomial(300, [one / 300 for one in times])
+        right, predicted, gold = (sum(int(d) * kind[c] for d, kind in zip(drawn, kinds, strict=True)) for c in range(3))
+        assert drawn.sum() == 300
+        scores.append(2 * right / (predicted + gold))
+    scores.sort()
+    low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
+    assert interval(rows, f1, seed=11, draws=250, level=level) == pytest.approx((low, high), abs=1e-12)
+
+
+def test_resampling_has_the_moments_of_drawing_rows() -> None:
+    rows = np.random.default_rng(3).random((400, 3))
+    sums = resampled(rows, seed=0, draws=4000)
+    assert sums.shape == (4000, 3)
+    assert sums.mean(axis=0) == pytest.approx(rows.sum(axis=0), rel=0.01)
+    assert np.cov(sums.T) == pytest.approx(np.cov(rows.T, ddof=0) * 400, abs=2.5)
+
+
+def test_equal_arguments_give_equal_bits_in_any_order_and_in_any_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.random.default_rng(4).random((700, 2)) + np.array([0.0, 1.0])
+    first = interval(rows, ratio, seed=5)
+    assert interval(rows, ratio, seed=5) == first
+    assert interval(rows[::-1], ratio, seed=5) == first
+    assert interval(rows[np.random.default_rng(1).permutation(700)], ratio, seed=5) == first
+    assert interval(rows, ratio, seed=6) != first
+    monkeypatch.setattr(resample, "CELLS", 9_001)
+    assert interval(rows, ratio, seed=5) == first
+    monkeypatch.setattr(resample, "CELLS", 1)
+    assert interval(rows, ratio, seed=5) == first
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_fewer_than_two_rows_tell_nothing(n: int) -> None:
+    assert interval(np.ones((n, 2)), ratio) == (0.0, 1.0)
+    assert interval(np.ones((n, 3)), f1) == (0.0, 1.0)
+
+
+def test_draws_without_spread_are_no_certainty() -> None:
+    nothing = np.tile([0.0, 1.0, 2.0], (200, 1))
+    assert interval(nothing, f1) == wilson(0, 200)
+    half_empty = np.concatenate([nothing, np.zeros((300, 3))])
+    assert interval(half_empty, f1) == wilson(0, 200), "sentences without spans tell nothing"
+    perfect = np.tile([2.0, 2.0, 2.0], (50, 1))
+    assert interval(perfect, f1) == wilson(50, 50)
+    assert interval(np.zeros((50, 3)), f1) == (0.0, 1.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 40), st.integers(0, 1000))
+def test_the_score_lies_in_its_interval(n: int, seed: int) -> None:
+    rows = sentences(n, seed)
+    low, high = interval(rows, f1, seed=seed, draws=60)
+    assert 0 <= low <= float(f1(rows.sum(axis=0))) <= high <= 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        (np.ones(4), {}),
+        (np.array([[1.0, np.nan], [1.0, 1.0]]), {}),
+        (np.ones((4, 2)), {"level": 1.0}),
+        (np.ones((4, 2)), {"draws": 0}),
+    ],
+)
+def test_bad_arguments_are_refused(rows: np.ndarray, options: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="must"):
+        interval(rows, ratio, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("n", "true"), [(100, 0.3), (500, 0.72), (5010, 0.3334)])
+def test_wilson_covers(n: int, true: float) -> None:
+    ends = np.array([wilson(right, n) for right in range(n + 1)])
+    inside = (ends[:, 0] <= true) & (true <= ends[:, 1])
+    assert 0.93 < float(binom.pmf(np.arange(n + 1), n, true)[inside].sum()) < 0.97
+
+
+def test_resampled_intervals_of_span_f1_cover() -> None:
+    true = float(f1(sentences(400_000, 99).sum(axis=0)))
+    ends = np.array([interval(sentences(400, 1000 + i), f1, seed=i, draws=400) for i in range(400)])
+    assert 0.915 < ((ends[:, 0] <= true) & (true <= ends[:, 1])).mean() < 0.98
+
+
+def test_many_different_rows_do_not_take_much_memory() -> None:
+    blocks = list(resample._multinomial(np.ones(5010, dtype=np.intp), seed=0, draws=1000))
+    assert sum(len(one) for one in blocks) == 1000
+    assert max(one.size for one in blocks) <= resample.CELLS
