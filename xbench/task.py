@@ -56,6 +56,18 @@ class Bitext:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What an encoder finds for a Bitext: places of sentences, counted from 0 in the order of the rows."""
+
+    item: int
+    """Place of the pair itself: where both should be found."""
+    to_source: int
+    """Place of the source sentence that is nearest to the foreign one."""
+    from_source: int
+    """Place of the foreign sentence that is nearest to the source one."""
+
+
 Example: TypeAlias = Pair | Tagged | Span | Choice | Bitext
 
 

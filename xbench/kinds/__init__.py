@@ -82,6 +82,11 @@ class Kind(Protocol):
     """Whether there is anything to fine-tune."""
     per_token: bool
     """Whether `forward` gives one row for each token, to be cut at the end of the sequence."""
+    grouped: bool
+    """Whether the features of an example are learned from together. Where not, each is an item of its own: batches
+    count items, and epochs shuffle them."""
+    words: bool
+    """Whether examples come as words. Byte-level tokenizers must then put a space before each (`add_prefix_space`)."""
 
     def outputs(self, labels: Sequence[str]) -> int:
         """Number of outputs of the head (`num_labels`)."""
@@ -103,7 +108,11 @@ class Kind(Protocol):
         ...
 
     def decode(
-        self, scores: Sequence[NDArray[np.float32]], features: Sequence[Feature], examples: Sequence[Any], setting: Setting
+        self,
+        scores: Sequence[NDArray[np.float32]],
+        features: Sequence[Feature],
+        examples: Sequence[Any],
+        setting: Setting,
     ) -> list[Any]:
         """One prediction for each example, None where the encoder gave none; scores and features in equal order."""
         ...

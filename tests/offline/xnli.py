@@ -1,0 +1,9 @@
+"""XNLI on the offline stand-in: English training rows from SNLI, counterfactual NLI and SICK."""
+
+from dataclasses import replace
+
+from xbench_tasks import xnli
+
+from xbench.task import Source
+
+task = replace(xnli.task, name="xnli-offline", data=Source("xbench-offline/xnli"))

@@ -1,0 +1,358 @@
+"""The fine-tuning loop: what is learned depends on the recipe and the seed, and on nothing else."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny import build
+from toys import TEXTS, choices, pairs, set_up
+
+from xbench.errors import BadOption, Diverged, DoesNotFit
+from xbench.fit import Fitted, fit, planned_steps, rate_at
+from xbench.kinds import Batch, Setting
+from xbench.kinds.choices import kind as choosing
+from xbench.kinds.pairs import kind
+from xbench.opening import Opened
+from xbench.recipe import Recipe
+
+LABELS = ("no", "yes")
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("bert", tmp_path_factory.mktemp("tiny") / "bert", TEXTS)
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An encoder without dropout: two ways of reading a batch can be compared."""
+    folder = build("bert", tmp_path_factory.mktemp("tiny") / "calm", TEXTS)
+    config = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(config.replace('_dropout_prob": 0.1', '_dropout_prob": 0.0'))
+    return folder
+
+
+def changed(base: Any, **parts: Any) -> Any:
+    """A kind with some of its parts replaced."""
+    names = (
+        "name",
+        "auto",
+        "trained",
+        "per_token",
+        "grouped",
+        "words",
+        "outputs",
+        "encode",
+        "forward",
+        "loss",
+        "decode",
+    )
+    return SimpleNamespace(**{name: getattr(base, name) for name in names} | parts)
+
+
+def train(
+    opened: Opened, setting: Setting, *, using: Any = kind, examples: Any = None, seed: int = 1,
+    dev_score: Callable[[], float] | None = None, **more: Any,
+) -> Fitted:  # fmt: skip
+    features = using.encode(pairs(64) if examples is None else examples, setting, training=True)
+    more = {"device": "cpu", "precision": "fp32"} | more
+    return fit(opened, using, features, setting, seed=seed, dev_score=dev_score, **more)
+
+
+def weights(opened: Opened) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in opened.model.named_parameters()}
+
+
+def moved(before: dict[str, torch.Tensor], opened: Opened) -> set[str]:
+    return {name for name, tensor in weights(opened).items() if not torch.equal(tensor, before[name])}
+
+
+def apart(one: Opened, other: Opened) -> float:
+    left, right = weights(one), weights(other)
+    return max(float((left[name] - right[name]).abs().max()) for name in left)
+
+
+def test_the_same_seed_leaves_the_same_weights(bert: Path) -> None:
+    runs = []
+    for state, seed in ((1, 7), (2, 7), (1, 8)):
+        opened, setting = set_up(bert, kind, LABELS, steps=6)
+        torch.manual_seed(state)
+        np.random.seed(state)
+        before = torch.get_rng_state()
+        train(opened, setting, seed=seed)
+        assert torch.equal(torch.get_rng_state(), before)
+        runs.append(opened)
+    assert apart(runs[0], runs[1]) == 0
+    assert apart(runs[0], runs[2]) > 0
+
+
+@pytest.mark.parametrize("part", [1, 3, 16, 64])
+@pytest.mark.parametrize("using", [kind, choosing], ids=["pairs", "choices"])
+def test_micro_batches_change_nothing(using: Any, part: int, calm: Path) -> None:
+    examples = pairs(48) if using is kind else choices(48)
+    left, setting = set_up(calm, using, LABELS if using is kind else (), steps=4)
+    right, _ = set_up(calm, using, LABELS if using is kind else (), steps=4)
+    losses: list[float] = []
+    for opened, micro in ((left, 0), (right, part)):
+        train(
+            opened, setting, using=using, examples=examples, micro_batch=micro,
+            progress=lambda step, steps, loss: losses.append(loss),
+        )  # fmt: skip
+    assert apart(left, right) < (1e-6 if part < 16 else 1e-12)
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+
+
+def test_parts_with_different_numbers_of_things_weigh_by_things(calm: Path) -> None:
+    """Where an item has several things to learn, or none, a batch's loss is still the mean over all its things."""
+
+    def loss(scores: torch.Tensor, batch: Batch) -> torch.Tensor:
+        return kind.loss(scores, batch).repeat_interleave(batch.mask.sum(1) % 4)
+
+    left, setting = set_up(calm, kind, LABELS, steps=3)
+    right, _ = set_up(calm, kind, LABELS, steps=3)
+    train(left, setting, using=changed(kind, loss=loss))
+    train(right, setting, using=changed(kind, loss=loss), micro_batch=1)
+    assert 0 < apart(left, right) < 1e-6
+
+
+def test_a_batch_with_nothing_to_learn_teaches_nothing(calm: Path) -> None:
+    opened, setting = set_up(calm, kind, LABELS, steps=2)
+    before = weights(opened)
+    for micro in (0, 5):
+        train(
+            opened,
+            setting,
+            using=changed(kind, loss=lambda scores, batch: kind.loss(scores, batch)[:0]),
+            micro_batch=micro,
+        )
+    assert moved(before, opened) == set()
+
+
+def test_items_are_features_unless_the_kind_groups_them(bert: Path) -> None:
+    seen: list[list[int]] = []
+
+    def loss(scores: torch.Tensor, batch: Batch) -> torch.Tensor:
+        seen.append(batch.examples.tolist())
+        return scores.square()
+
+    examples = choices(21)  # with 2, 3, 2, … options
+    for grouped in (True, False):
+        opened, setting = set_up(bert, choosing, batch=10, steps=0, epochs=1)
+        train(opened, setting, using=changed(choosing, loss=loss, grouped=grouped), examples=examples)
+    assert [len(set(batch)) for batch in seen[:3]] == [10, 10, 1]
+    assert sum(len(batch) for batch in seen[:3]) == 52
+    assert all(batch == sorted(batch) for batch in seen[:3])
+    assert [len(batch) for batch in seen[3:]] == [10] * 5 + [2]
+
+
+def test_every_epoch_reads_everything_once_in_a_new_order(bert: Path) -> None:
+    read: list[bytes] = []
+
+    def forward(model: Any, batch: Batch, setting: Setting) -> torch.Tensor:
+        read.extend(row[mask == 1].numpy().tobytes() for row, mask in zip(batch.ids, batch.mask, strict=True))
+        return kind.forward(model, batch, setting)
+
+    opened, setting = set_up(bert, kind, LABELS, batch=7, steps=0, epochs=2)
+    examples = pairs(20)
+    fitted = train(opened, setting, using=changed(kind, forward=forward), examples=examples)
+    expected = sorted(f.ids.astype(np.int64).tobytes() for f in kind.encode(examples, setting, training=False))
+    assert fitted.steps == 6
+    assert sorted(read[:20]) == sorted(read[20:]) == expected
+    assert read[:20] != read[20:]
+    assert fitted.tokens == sum(len(ids) for ids in read) // 8
+
+
+def test_planned_steps() -> None:
+    assert planned_steps(Recipe(name="r", epochs=2, batch=32), 100) == 8
+    assert planned_steps(Recipe(name="r", epochs=0.5, batch=32), 100) == 2
+    assert planned_steps(Recipe(name="r", epochs=5, steps=9, batch=32), 100) == 9
+    assert planned_steps(Recipe(name="r", epochs=0.01, batch=32), 100) == 1
+
+
+def test_the_rate_rises_and_falls_as_transformers_schedule_does() -> None:
+    from transformers import get_linear_schedule_with_warmup
+
+    for warmup in (0, 4):
+        recipe = Recipe(name="r", rate=3e-4, warmup=warmup)
+        parameter = torch.nn.Parameter(torch.zeros(1))
+        optimizer = torch.optim.SGD([parameter], lr=recipe.rate)
+        schedule = get_linear_schedule_with_warmup(optimizer, warmup, 10)
+        for step in range(10):
+            assert rate_at(recipe, step, 10) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-12)
+            optimizer.step()
+            schedule.step()
+
+
+def test_equals_a_plain_loop_with_torchs_own_adamw(calm: Path) -> None:
+    """The whole loop against the textbook one: clipping, decay, warm-up, order of batches."""
+    recipe = {"steps": 7, "batch": 8, "warmup": 2, "decay": 0.1, "clip": 0.05, "rate": 1e-3}
+    fitted, setting = set_up(calm, kind, LABELS, **recipe)
+    plain, _ = set_up(calm, kind, LABELS, **recipe)
+    order: list[Batch] = []
+
+    def forward(model: Any, batch: Batch, setting: Setting) -> torch.Tensor:
+        order.append(batch)
+        return kind.forward(model, batch, setting)
+
+    train(fitted, setting, using=changed(kind, forward=forward))
+    groups = [
+        {"params": [p for n, p in plain.model.named_parameters() if ("bias" in n or "LayerNorm" in n) != decayed],
+         "weight_decay": 0.1 if decayed else 0.0}
+        for decayed in (True, False)
+    ]  # fmt: skip
+    optimizer = torch.optim.AdamW(groups, lr=1e-3)
+    for step, batch in enumerate(order):
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(setting.recipe, step, 7)
+        optimizer.zero_grad()
+        kind.loss(kind.forward(plain.model, batch, setting), batch).mean().backward()
+        torch.nn.utils.clip_grad_norm_(plain.model.parameters(), 0.05)
+        optimizer.step()
+    assert apart(fitted, plain) < 1e-6
+
+
+def test_frozen_embeddings_stay_and_all_else_moves(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, steps=3, method="frozen-embeddings")
+    before = weights(opened)
+    train(opened, setting)
+    assert set(before) - moved(before, opened) == {"bert.embeddings.word_embeddings.weight"}
+    # The model is left as it came: the next to train it may train all of it.
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in opened.model.parameters())
+    opened, setting = set_up(bert, kind, LABELS, steps=3)
+    before = weights(opened)
+    train(opened, setting)
+    assert moved(before, opened) == set(before)
+
+
+# Selection
+
+
+def scripted(opened: Opened, scores: list[float]) -> tuple[Callable[[], float], list[dict[str, torch.Tensor]]]:
+    """A dev score that follows a script, and the weights that stood when it was asked."""
+    stood: list[dict[str, torch.Tensor]] = []
+
+    def score() -> float:
+        stood.append(weights(opened))
+        opened.model.eval()  # as scoring does; training must go on with dropout all the same
+        return scores[len(stood) - 1]
+
+    return score, stood
+
+
+def test_the_first_of_the_best_weights_are_kept(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=10, select_every=3)
+    score, stood = scripted(opened, [0.2, 0.7, 0.7, 0.1])
+    fitted = train(opened, setting, dev_score=score)
+    assert fitted.history == ((3, 0.2), (6, 0.7), (9, 0.7), (10, 0.1))
+    assert (fitted.steps, fitted.selected, fitted.score) == (10, 6, 0.7)
+    assert moved(stood[1], opened) == set()
+    assert moved(stood[2], opened)
+    assert not opened.model.training
+
+
+def test_select_every_0_is_the_end_of_every_epoch(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=9)
+    score, _ = scripted(opened, [0.1, 0.2, 0.3])
+    fitted = train(opened, setting, dev_score=score)  # 64 items in batches of 16
+    assert [step for step, _ in fitted.history] == [4, 8, 9]
+
+
+def test_patience_ends_training(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=50, select_every=2, patience=2)
+    score, stood = scripted(opened, [0.5, 0.4, 0.6, 0.6, 0.5])
+    fitted = train(opened, setting, dev_score=score)
+    assert (fitted.steps, fitted.selected, fitted.score) == (10, 6, 0.6)
+    assert moved(stood[2], opened) == set()
+
+
+def test_last_asks_for_no_score(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, selection="last", steps=5)
+    score, stood = scripted(opened, [])
+    fitted = train(opened, setting, dev_score=score)
+    assert (fitted.selected, fitted.score, fitted.history, stood) == (5, None, (), [])
+    assert fitted.seconds > 0
+
+
+def test_selection_does_not_change_what_is_learned(bert: Path) -> None:
+    left, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=6, select_every=2)
+    right, last = set_up(bert, kind, LABELS, selection="last", steps=6)
+    score, _ = scripted(left, [0.1, 0.2, 0.3])
+    train(left, setting, dev_score=score)
+    train(right, last)
+    assert apart(left, right) == 0
+
+
+# Precision, progress and refusals
+
+
+def test_bf16_computes_in_bf16_and_keeps_float32_weights(bert: Path) -> None:
+    seen: set[torch.dtype] = set()
+
+    def forward(model: Any, batch: Batch, setting: Setting) -> torch.Tensor:
+        scores = kind.forward(model, batch, setting)
+        seen.add(scores.dtype)
+        return scores
+
+    opened, setting = set_up(bert, kind, LABELS)
+    losses: list[float] = []
+    train(
+        opened, setting, using=changed(kind, forward=forward), precision="bf16",
+        progress=lambda step, steps, loss: losses.append(loss),
+    )  # fmt: skip
+    assert seen == {torch.bfloat16}
+    assert {parameter.dtype for parameter in opened.model.parameters()} == {torch.float32}
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_progress_tells_how_far_it_is(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, steps=24)
+    told: list[tuple[int, int]] = []
+    train(opened, setting, progress=lambda step, steps, loss: told.append((step, steps)))
+    assert told == [(10, 24), (20, 24), (24, 24)]
+
+
+def test_a_loss_that_is_no_number_is_told_with_its_step(bert: Path) -> None:
+    calls = iter(range(100))
+
+    def loss(scores: torch.Tensor, batch: Batch) -> torch.Tensor:
+        return kind.loss(scores, batch) * (torch.nan if next(calls) >= 12 else 1)
+
+    opened, setting = set_up(bert, kind, LABELS)
+    with pytest.raises(Diverged, match=r"at step 13, with a peak learning rate of 0\.003"):
+        train(opened, setting, using=changed(kind, loss=loss))
+
+
+@pytest.mark.parametrize(
+    "fault", [torch.OutOfMemoryError("full"), RuntimeError("DefaultCPUAllocator: can't allocate memory: 1 bytes")]
+)
+def test_too_little_memory_says_how_to_go_on(fault: Exception, bert: Path) -> None:
+    def forward(*_: object) -> torch.Tensor:
+        raise fault
+
+    opened, setting = set_up(bert, kind, LABELS)
+    for micro, at_once, advised in ((0, 16, 8), (6, 6, 3)):
+        with pytest.raises(
+            DoesNotFit, match=rf"^{at_once} items of up to \d+ tokens .*batch stays 16.*--micro-batch {advised}$"
+        ):
+            train(opened, setting, using=changed(kind, forward=forward), micro_batch=micro)
+
+
+def test_other_faults_are_not_taken_for_memory(bert: Path) -> None:
+    def forward(*_: object) -> torch.Tensor:
+        raise RuntimeError("shapes do not match")
+
+    opened, setting = set_up(bert, kind, LABELS)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        train(opened, setting, using=changed(kind, forward=forward))
+
+
+def test_what_cannot_be_done(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, selection="source-dev")
+    with pytest.raises(BadOption, match="not one example"):
+        train(opened, setting, examples=[], dev_score=lambda: 0.0)
+    with pytest.raises(BadOption, match="recipe 'toy' selects on the dev split"):
+        train(opened, setting)

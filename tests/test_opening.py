@@ -1,0 +1,448 @@
+"""Encoders open with a fresh head, the same one under the same seed, or with a reason why not."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import huggingface_hub
+import pytest
+import torch
+import transformers
+from huggingface_hub import errors as hub_errors
+from tiny import ARCHITECTURES, TEXTS, build
+from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification, RobertaTokenizer
+
+from xbench.checkpoint import identify
+from xbench.encoder import Encoder
+from xbench.errors import BrokenPlugin, EncoderError, NotACheckpoint, UnknownArchitecture
+from xbench.kinds.pairs import kind as pairs
+from xbench.opening import open_encoder
+
+HEADS = (
+    "AutoModelForSequenceClassification",
+    "AutoModelForTokenClassification",
+    "AutoModelForQuestionAnswering",
+    "AutoModel",
+)
+TYPED = {"bert", "rembert"}
+
+
+def kind(auto: str = HEADS[0], *, words: bool = False) -> Any:
+    return SimpleNamespace(name="trial", auto=auto, words=words, outputs=len)
+
+
+def encoder(folder: Path | str, **more: str) -> Encoder:
+    return Encoder(name="tiny", checkpoint=str(folder), **more)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with a checkpoint of every architecture; tests change copies."""
+    root = tmp_path_factory.mktemp("tiny")
+    for architecture in ARCHITECTURES:
+        build(architecture, root / architecture)
+    return root
+
+
+@pytest.fixture
+def bert(tiny: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny / "bert", tmp_path / "bert"))
+
+
+def state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def differing(one: torch.nn.Module, other: torch.nn.Module) -> set[str]:
+    left, right = one.state_dict(), other.state_dict()
+    assert left.keys() == right.keys()
+    return {name for name in left if not torch.equal(left[name], right[name])}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("auto", HEADS)
+def test_every_architecture_opens_with_every_head(architecture: str, auto: str, tiny: Path) -> None:
+    opened = open_encoder(encoder(tiny / architecture), kind(auto), ("a", "b"), seed=0)
+    assert opened.architecture == architecture
+    assert opened.typed == (architecture in TYPED)
+    assert (opened.positions, opened.blocks, opened.own_length) == (64, 2, None)
+    assert (opened.pooling, opened.unread, opened.revision) == ("mean", (), "")
+    assert opened.parameters == sum(p.numel() for p in opened.model.parameters())
+    assert {p.dtype for p in opened.model.parameters()} == {torch.float32}
+    assert not opened.model.training
+
+
+def test_the_offset_of_roberta_positions_is_taken_off(tiny: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny / "xlm-roberta", tmp_path / "roberta"))
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"model_max_length": 512}))
+    opened = open_encoder(encoder(folder), kind(), ("a", "b"), seed=0)
+    assert opened.model.config.max_position_embeddings == 66
+    assert opened.positions == 64
+    ids = torch.full((1, opened.positions), 7)
+    opened.model(input_ids=ids, attention_mask=torch.ones_like(ids))
+
+
+def test_weights_are_float32_whatever_is_stored(bert: Path) -> None:
+    AutoModelForMaskedLM.from_pretrained(bert, dtype=torch.bfloat16).save_pretrained(bert)
+    assert json.loads((bert / "config.json").read_text())["dtype"] == "bfloat16"
+    opened = open_encoder(encoder(bert), kind(), ("a", "b"), seed=0)
+    assert {p.dtype for p in opened.model.parameters()} == {torch.float32}
+
+
+def test_a_fresh_head_depends_on_the_seed_alone(bert: Path) -> None:
+    first = open_encoder(encoder(bert), kind(), ("a", "b"), seed=0)
+    torch.manual_seed(99)
+    before = torch.get_rng_state()
+    again = open_encoder(encoder(bert), kind(), ("a", "b"), seed=0)
+    other = open_encoder(encoder(bert), kind(), ("a", "b"), seed=1)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert differing(first.model, again.model) == set()
+    assert differing(first.model, other.model) == {"classifier.weight"}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("labels", [("x", "y", "z"), ("x", "y")], ids=["same size", "other size"])
+def test_a_head_of_another_task_does_not_leak(
+    architecture: str, labels: tuple[str, ...], tiny: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny / architecture, tmp_path / "nli"))
+    names = {0: "contradiction", 1: "neutral", 2: "entailment"}
+    nli = AutoModelForSequenceClassification.from_pretrained(
+        folder, id2label=names, label2id={name: index for index, name in names.items()}
+    )
+    with torch.no_grad():
+        for parameter in nli.parameters():
+            parameter.add_(1)
+    nli.save_pretrained(folder)
+    opened = open_encoder(encoder(folder), kind(), labels, seed=0)
+    again = open_encoder(encoder(folder), kind(), labels, seed=0)
+    assert not set(names.values()) & set(opened.model.config.id2label.values())
+    assert opened.model.config.num_labels == len(labels)
+    assert differing(opened.model, again.model) == set()
+    stored, prefix = state(nli), f"{nli.base_model_prefix}."
+    for name, tensor in opened.model.state_dict().items():
+        if name.startswith(prefix):
+            assert torch.equal(tensor, stored[name]), name
+        else:
+            # Fresh weights lie around 0, or are 1 where they scale; what was stored is 1 more.
+            assert tensor.shape != stored[name].shape or not torch.equal(tensor, stored[name]), name
+            assert tensor.mean().abs() < 0.5 or torch.all(tensor == 1), name
+
+
+def test_a_head_that_belongs_to_pre_training_is_kept(tiny: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny / "modernbert", tmp_path / "mlm"))
+    pretrained = AutoModelForMaskedLM.from_pretrained(folder)
+    with torch.no_grad():
+        pretrained.head.dense.weight += 1
+    pretrained.save_pretrained(folder)
+    opened = open_encoder(encoder(folder), kind(), ("a", "b"), seed=0)
+    assert torch.equal(opened.model.head.dense.weight, pretrained.head.dense.weight)
+    assert opened.model.classifier.weight.abs().mean() < 0.5
+
+
+def test_opening_says_nothing(bert: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    level = transformers.logging.get_verbosity()
+    open_encoder(encoder(bert), kind(), ("a", "b"), seed=0)
+    assert capfd.readouterr() == ("", "")
+    assert transformers.logging.get_verbosity() == level
+
+
+def remove(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("absent", "said"),
+    [
+        (("config.json",), "lacks config.json"),
+        (("model.safetensors",), "lacks weights"),
+        (("tokenizer.json",), "lacks a tokenizer"),
+        (("config.json", "model.safetensors", "tokenizer.json"), "config.json; weights.*; a tokenizer"),
+    ],
+)
+def test_what_a_folder_lacks_is_told_at_once(bert: Path, absent: tuple[str, ...], said: str) -> None:
+    remove(bert, *absent)
+    with pytest.raises(NotACheckpoint, match=said):
+        open_encoder(encoder(bert), kind(), ("a",), seed=0)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(NotACheckpoint, match="no checkpoint folder at"):
+        open_encoder(encoder(tmp_path / "none"), kind(), ("a",), seed=0)
+    with pytest.raises(NotACheckpoint, match="names no checkpoint"):
+        open_encoder(Encoder(name="empty"), kind(), ("a",), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("config.json", "{", "config.json is not JSON"),
+        ("config.json", "[]", "holds a list where a dict belongs"),
+        ("config.json", "{}", "names no model_type"),
+        ("model.safetensors", "not weights", "weights in .* cannot be loaded"),
+        ("tokenizer.json", "{}", "tokenizer in .* cannot be opened"),
+    ],
+)
+def test_damaged_files(bert: Path, file: str, content: str, said: str) -> None:
+    (bert / file).write_text(content)
+    with pytest.raises(NotACheckpoint, match=said):
+        open_encoder(encoder(bert), kind(), ("a",), seed=0)
+
+
+def change_config(folder: Path, **changes: object) -> None:
+    said = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(said | changes))
+
+
+@pytest.mark.parametrize("changes", [{"num_hidden_layers": 3}, {"intermediate_size": 48}], ids=["absent", "mismatched"])
+def test_weights_that_do_not_fill_the_encoder_are_refused(bert: Path, changes: dict[str, int]) -> None:
+    change_config(bert, **changes)
+    with pytest.raises(NotACheckpoint, match=r"do not fit its config.json: .*bert\.encoder\.layer\..* and \d+ more"):
+        open_encoder(encoder(bert), kind(), ("a",), seed=0)
+
+
+def test_a_pooler_may_be_absent(bert: Path) -> None:
+    AutoModelForMaskedLM.from_pretrained(bert).save_pretrained(bert)  # saves no pooler
+    first = open_encoder(encoder(bert), kind(), ("a", "b"), seed=0)
+    again = open_encoder(encoder(bert), kind(), ("a", "b"), seed=0)
+    assert differing(first.model, again.model) == set()
+
+
+def test_a_tokenizer_of_another_model_is_refused(tiny: Path, bert: Path) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tiny / "modernbert" / name, bert / name)
+    with pytest.raises(NotACheckpoint, match="has 515 tokens, but the model knows 300"):
+        open_encoder(encoder(bert), kind(), ("a",), seed=0)
+
+
+def test_an_architecture_that_transformers_does_not_know(bert: Path) -> None:
+    change_config(bert, model_type="xlm-robertha")
+    with pytest.raises(UnknownArchitecture, match=r"does not know .*'xlm-robertha'.*did you mean .*xlm-roberta"):
+        open_encoder(encoder(bert), kind(), ("a",), seed=0)
+
+
+def test_an_architecture_without_such_a_head(tiny: Path) -> None:
+    with pytest.raises(UnknownArchitecture, match=r"no AutoModelForImageClassification for 'bert'.*There are: .*vit"):
+        open_encoder(encoder(tiny / "bert"), kind("AutoModelForImageClassification"), ("a",), seed=0)
+
+
+def test_own_code_is_not_run_unless_trusted(bert: Path) -> None:
+    (bert / "own.py").write_text("raise SystemExit('own code ran')")
+    change_config(bert, model_type="own", auto_map={"AutoConfig": "own.OwnConfig"})
+    with pytest.raises(UnknownArchitecture, match="brings its own code"):
+        open_encoder(encoder(bert), kind(), ("a",), seed=0)
+
+
+def test_a_package_that_a_tokenizer_needs(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sacremoses", None)
+    with pytest.raises(EncoderError, match=r"pip install \"xbench\[run\]\".*sacremoses"):
+        open_encoder(encoder(tiny / "xlm"), kind(), ("a",), seed=0)
+
+
+# Sentence-embedding checkpoints
+
+
+def sentence_embedder(folder: Path, pooling: dict[str, object], *more: str) -> None:
+    steps = [("Transformer", ""), ("Pooling", "1_Pooling"), *((name, f"2_{name}") for name in more)]
+    modules = [{"path": path, "type": f"sentence_transformers.models.{name}"} for name, path in steps]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 48}')
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+
+
+@pytest.mark.parametrize(
+    ("said", "pooling", "unread"),
+    [
+        ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, "cls", ("Dense",)),
+        ({"pooling_mode_max_tokens": True}, "max", ("Dense",)),
+        ({"pooling_mode": "mean"}, "mean", ("Dense",)),
+        ({"pooling_mode": "cls"}, "cls", ("Dense",)),
+        ({"pooling_mode_lasttoken": True}, "mean", ("Dense", "pooling_mode_lasttoken")),
+    ],
+)
+def test_own_pooling(bert: Path, said: dict[str, object], pooling: str, unread: tuple[str, ...]) -> None:
+    sentence_embedder(bert, {"word_embedding_dimension": 32} | said, "Dense", "Normalize")
+    opened = open_encoder(encoder(bert), kind("AutoModel"), (), seed=0)
+    assert (opened.pooling, opened.unread, opened.own_length) == (pooling, unread, 48)
+
+
+# Words
+
+
+def byte_level_roberta(folder: Path, tiny: Path) -> Path:
+    """A byte-level tokenizer of RoBERTa's own class, on a model that does not mind."""
+    shutil.copytree(tiny / "modernbert", folder)
+    vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]
+    merges = [tuple(merge) for merge in vocabulary["merges"]]
+    remove(folder, "tokenizer.json", "tokenizer_config.json")
+    special = {f"{name}_token": f"[{name.upper()}]" for name in ("unk", "cls", "sep", "pad", "mask")}
+    RobertaTokenizer(vocab=vocabulary["vocab"], merges=merges, **special).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["modernbert", "roberta"])
+def test_byte_level_tokenizers_see_split_words_after_a_space(own: bool, tiny: Path, tmp_path: Path) -> None:
+    folder = byte_level_roberta(tmp_path / "roberta", tiny) if own else tiny / "modernbert"
+    plain = open_encoder(encoder(folder), pairs, ("a", "b"), seed=0).tokenizer
+    spaced = open_encoder(encoder(folder), kind(words=True), ("a", "b"), seed=0)
+    words = ["The", "baker", "don't", "sold!", "Где", "河"]
+    wanted = [plain(f" {word}", add_special_tokens=False)["input_ids"] for word in words]
+    told = spaced.tokenizer([[word] for word in words], is_split_into_words=True, add_special_tokens=False)
+    assert told["input_ids"] == wanted
+    assert spaced.tokenizer(words, add_special_tokens=False)["input_ids"] == wanted
+    sentence = spaced.tokenizer(words, is_split_into_words=True, add_special_tokens=False)
+    assert sentence["input_ids"] == [token for word in wanted for token in word]
+    assert sentence.word_ids() == [number for number, word in enumerate(wanted) for _ in word]
+    # What the tokenizer is does not depend on the kind of task.
+    assert spaced.tokenizer_hash == open_encoder(encoder(folder), pairs, ("a", "b"), seed=0).tokenizer_hash
+
+
+@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if name != "modernbert"])
+def test_other_tokenizers_are_left_as_they_are(architecture: str, tiny: Path) -> None:
+    plain = open_encoder(encoder(tiny / architecture), kind(), ("a",), seed=0).tokenizer
+    worded = open_encoder(encoder(tiny / architecture), kind(words=True), ("a",), seed=0).tokenizer
+    assert plain(list(TEXTS))["input_ids"] == worded(list(TEXTS))["input_ids"]
+
+
+# Identity
+
+
+def test_the_tokenizers_hash_does_not_remember_its_last_call(bert: Path) -> None:
+    first = open_encoder(encoder(bert), kind(), ("a",), seed=0)
+    first.tokenizer(["the river"] * 2, truncation=True, max_length=5, padding=True)
+    first.tokenizer.save_pretrained(bert)
+    assert open_encoder(encoder(bert), kind(), ("a",), seed=0).tokenizer_hash == first.tokenizer_hash
+
+
+@pytest.mark.parametrize("architecture", ["bert", "xlm"])
+def test_hashes_tell_tokenizers_apart(architecture: str, tiny: Path, tmp_path: Path) -> None:
+    build(architecture, tmp_path, [*TEXTS, "something else entirely"])
+    one = open_encoder(encoder(tiny / architecture), kind(), ("a",), seed=0)
+    other = open_encoder(encoder(tmp_path), kind(), ("a",), seed=0)
+    assert one.tokenizer_hash != other.tokenizer_hash
+
+
+def test_identity_is_that_of_the_opened_encoder(bert: Path) -> None:
+    first = identify(encoder(bert))
+    assert first.weights == open_encoder(encoder(bert), kind(), ("a",), seed=0).weights
+    (bert / "README.md").write_text("what is not read does not count")
+    assert identify(encoder(bert)) == first
+    change_config(bert, hidden_dropout_prob=0.2)
+    second = identify(encoder(bert))
+    assert second != first
+    sentence_embedder(bert, {"pooling_mode": "cls"})
+    assert identify(encoder(bert)) != second
+
+
+def test_shards_count_and_must_all_be_there(bert: Path) -> None:
+    whole = identify(encoder(bert))
+    model = AutoModelForMaskedLM.from_pretrained(bert)
+    remove(bert, "model.safetensors")
+    model.save_pretrained(bert, max_shard_size="40KB")
+    shards = sorted(bert.glob("model-*.safetensors"))
+    assert len(shards) > 1
+    assert identify(encoder(bert)) != whole
+    open_encoder(encoder(bert), kind(), ("a",), seed=0)
+    remove(bert, shards[-1].name)
+    with pytest.raises(NotACheckpoint, match=rf"lacks {shards[-1].name}, which model.safetensors.index.json lists"):
+        identify(encoder(bert))
+
+
+def test_identity_needs_no_torch(bert: Path) -> None:
+    program = (
+        "import sys; from xbench.checkpoint import identify; from xbench.encoder import Encoder;"
+        f"print(identify(Encoder(name='x', checkpoint={str(bert)!r})).weights);"
+        "assert not {'torch', 'transformers'} & set(sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == identify(encoder(bert)).weights
+
+
+def test_a_made_checkpoint(bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "maker.py").write_text(f"def make():\n    return {str(bert)!r}\ndef wrong():\n    return 7\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    made = Encoder(name="made", made="maker:make")
+    opened = open_encoder(made, kind(), ("a",), seed=0)
+    assert (opened.checkpoint, opened.weights) == ("maker:make", identify(encoder(bert)).weights)
+    for maker, said in (("maker:wrong", "gave 7"), ("maker:none", "cannot be had"), ("nowhere:make", "cannot be had")):
+        with pytest.raises(BrokenPlugin, match=said):
+            identify(replace(made, made=maker))
+
+
+# The Hub: its client is tried against a cache that stands, and against every way it can fail
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def cached(bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Snapshot of a repository in a Hub cache, with the client offline."""
+    repository = tmp_path / "hub" / "models--someone--tiny"
+    snapshot = repository / "snapshots" / COMMIT
+    snapshot.parent.mkdir(parents=True)
+    shutil.copytree(bert, snapshot)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(COMMIT)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    return snapshot
+
+
+def test_a_hub_id_is_found_in_the_cache_and_its_commit_told(cached: Path, bert: Path) -> None:
+    opened = open_encoder(encoder("someone/tiny"), kind(), ("a",), seed=0)
+    assert (opened.checkpoint, opened.revision) == ("someone/tiny", COMMIT)
+    assert opened.weights == identify(encoder(bert)).weights
+    assert identify(encoder("someone/tiny", revision=COMMIT)).revision == COMMIT
+
+
+def test_the_caches_names_of_large_files_stand_for_their_content(cached: Path, bert: Path) -> None:
+    digest = "a" * 64
+    blob = cached.parent.parent / "blobs" / digest
+    blob.parent.mkdir()
+    (cached / "model.safetensors").rename(blob)
+    (cached / "model.safetensors").symlink_to(blob)
+    # The name is not that of the content here, which shows that the content was not read.
+    assert identify(encoder("someone/tiny")).weights != identify(encoder(bert)).weights
+    blob.rename(blob.with_name("b" * 40))
+    (cached / "model.safetensors").unlink()
+    (cached / "model.safetensors").symlink_to(blob.with_name("b" * 40))
+    assert identify(encoder("someone/tiny")).weights == identify(encoder(bert)).weights
+
+
+def test_a_hub_id_that_is_not_cached_offline(cached: Path) -> None:
+    with pytest.raises(
+        NotACheckpoint, match=r"someone/other is neither a folder here nor in the Hub's cache.*go online"
+    ):
+        identify(encoder("someone/other"))
+
+
+def answer(status: int) -> Any:
+    """As much of a response as the client's errors look at; which HTTP library it has differs between releases."""
+    return SimpleNamespace(status_code=status, headers={}, request=None)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (hub_errors.RepositoryNotFoundError, "neither a folder here nor a public model on the Hub"),
+        (hub_errors.GatedRepoError, "is gated: ask for access"),
+        (hub_errors.RevisionNotFoundError, "has no revision 'v9'"),
+        (hub_errors.HfHubHTTPError, "cannot be had from the Hub: it broke"),
+    ],
+)
+def test_what_the_hub_refuses(fault: type[Any], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> str:
+        raise fault("it broke", response=answer(404))
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
+    with pytest.raises(NotACheckpoint, match=said):
+        identify(encoder("someone/tiny", revision="v9"))

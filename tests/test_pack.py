@@ -1,0 +1,68 @@
+"""Batches hold every token once, and nothing is learned from padding."""
+
+import numpy as np
+import pytest
+import torch
+
+from xbench.kinds import IGNORE, Feature
+from xbench.pack import by_length, pad
+
+
+def feature(length: int, example: int = 0, target: object = None, *, typed: bool = False) -> Feature:
+    ids = np.arange(10, 10 + length, dtype=np.int32)
+    types = np.ones(length, np.int32) if typed else None
+    return Feature(ids, types, example, None if target is None else np.asarray(target, np.int64))
+
+
+def test_pads_on_the_right_with_the_tokenizers_own_token() -> None:
+    batch = pad([feature(2), feature(4)], pad_id=7)
+    assert batch.ids.tolist() == [[10, 11, 7, 7], [10, 11, 12, 13]]
+    assert batch.mask.tolist() == [[1, 1, 0, 0], [1, 1, 1, 1]]
+    assert batch.ids.dtype == batch.mask.dtype == torch.int64
+    assert batch.types is None
+    assert batch.targets is None
+    assert set(batch.inputs()) == {"input_ids", "attention_mask"}
+
+
+def test_token_types_go_along_where_there_are_some() -> None:
+    batch = pad([feature(1, typed=True), feature(3, typed=True)], pad_id=0)
+    assert batch.types is not None
+    assert batch.types.tolist() == [[1, 0, 0], [1, 1, 1]]
+    assert "token_type_ids" in batch.inputs()
+
+
+@pytest.mark.parametrize(
+    ("lengths", "targets", "stacked"),
+    [
+        pytest.param((2, 3), (1, 0), [1, 0], id="one label"),
+        pytest.param((2, 3), ((0, 1), (1, 2)), [[0, 1], [1, 2]], id="first and last token"),
+        pytest.param((2, 3), ((4, 5), (6, 7, 8)), [[4, 5, IGNORE], [6, 7, 8]], id="one label a token"),
+        pytest.param((2, 2), ((4, 5), (6, 7)), [[4, 5], [6, 7]], id="one label a token, two tokens"),
+    ],
+)
+def test_targets(lengths: tuple[int, ...], targets: tuple[object, ...], stacked: object) -> None:
+    batch = pad([feature(n, target=t) for n, t in zip(lengths, targets, strict=True)], pad_id=0)
+    assert batch.targets is not None
+    assert batch.targets.tolist() == stacked
+
+
+def test_examples_are_numbered_from_zero_within_the_batch() -> None:
+    batch = pad([feature(1, example) for example in (9, 9, 4, 4, 12)], pad_id=0)
+    assert batch.examples.tolist() == [0, 0, 1, 1, 2]
+
+
+def test_batches_by_length_hold_all_features_once_within_the_budget() -> None:
+    rng = np.random.default_rng(0)
+    features = [feature(int(n)) for n in rng.integers(1, 60, 200)]
+    batches = list(by_length(features, 128))
+    assert sorted(index for batch in batches for index in batch) == list(range(200))
+    longest = [max(len(features[index].ids) for index in batch) for batch in batches]
+    assert all(width * len(batch) <= 128 for width, batch in zip(longest, batches, strict=True))
+    assert longest == sorted(longest, reverse=True)
+    padded = sum(width * len(batch) for width, batch in zip(longest, batches, strict=True))
+    assert padded < 1.1 * sum(len(feature.ids) for feature in features)
+
+
+def test_a_feature_longer_than_the_budget_is_read_alone() -> None:
+    assert list(by_length([feature(5), feature(300)], 128)) == [[1], [0]]
+    assert list(by_length([], 128)) == []

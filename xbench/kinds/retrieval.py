@@ -1,0 +1,130 @@
+"""Kind `retrieval`: find the translation of a sentence by the cosine of sentence vectors. Nothing is trained.
+
+A sentence's vector is pooled over its tokens, the special ones among them, from the last block or a fixed one.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import PreTrainedModel
+
+from xbench.errors import BadOption
+from xbench.kinds import Batch, Feature, Kind, Setting
+from xbench.kinds.pairs import encode_texts
+from xbench.task import Bitext, Retrieved
+
+TILE = 1024
+"""Foreign sentences that are compared with all source sentences at once: 20,000 of those make a tile of 80 MB."""
+
+
+class Retrieval:
+    """Bitext retrieval in both directions, with an encoder without a head."""
+
+    name = "retrieval"
+    auto = "AutoModel"
+    trained = False
+    per_token = False
+    grouped = False
+    words = False
+
+    def outputs(self, labels: Sequence[str]) -> int:
+        """None: there is no head."""
+        return 0
+
+    def encode(self, examples: Sequence[Bitext], setting: Setting, *, training: bool) -> list[Feature]:
+        """Two features for each example: the foreign sentence, then the source sentence; too long ones are cut."""
+        coded = encode_texts([(text, None) for one in examples for text in (one.foreign, one.source)], setting)
+        return [Feature(ids, types, number // 2, truncated=cut) for number, (ids, types, cut) in enumerate(coded)]
+
+    def forward(self, model: PreTrainedModel, batch: Batch, setting: Setting) -> torch.Tensor:
+        """Sentence vectors, shape (features, hidden), not normalised. Raises BadOption for a block the model lacks."""
+        recipe = setting.recipe
+        fixed = recipe.middle or recipe.layer > 0
+        found = model(**batch.inputs(), output_hidden_states=fixed)
+        hidden: torch.Tensor = found.last_hidden_state
+        if fixed:
+            # The first of the hidden states is the embeddings' output, so that the others count as blocks do, from 1.
+            blocks = len(found.hidden_states) - 1
+            block = blocks // 2 + 1 if recipe.middle else recipe.layer
+            if block > blocks:
+                raise BadOption(f"recipe {recipe.name!r} pools block {block}, and this encoder has {blocks} of them")
+            # The last block's output may pass a final norm; that is what `last_hidden_state` is.
+            hidden = hidden if block == blocks else found.hidden_states[block]
+        return pool(hidden.float(), batch.mask, "mean" if recipe.pooling == "mean" else setting.pooling)
+
+    def loss(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Nothing is learned: shape (0,)."""
+        return scores.new_zeros(0)
+
+    def decode(
+        self,
+        scores: Sequence[NDArray[np.float32]],
+        features: Sequence[Feature],
+        examples: Sequence[Bitext],
+        setting: Setting,
+    ) -> list[Retrieved]:
+        """The nearest sentence of the other side for each sentence of either."""
+        if not examples:
+            return []
+        vectors = np.stack(scores).astype(np.float32)
+        foreign, source = (_directions(vectors[side::2], centre=setting.recipe.centre) for side in (0, 1))
+        to_source, from_source = nearest(foreign, source)
+        # Sentences of equal tokens are equally near, whatever rounding made of them in batches of other lengths.
+        to_source = _first_of_equal(features[1::2])[to_source]
+        from_source = _first_of_equal(features[0::2])[from_source]
+        return [
+            Retrieved(item, int(there), int(back))
+            for item, (there, back) in enumerate(zip(to_source, from_source, strict=True))
+        ]
+
+
+def pool(hidden: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
+    """One vector of each sequence: (features, tokens, hidden) and (features, tokens) -> (features, hidden).
+
+    Raises BadOption for a pooling other than mean, cls and max.
+    """
+    there = mask[..., None].to(hidden.dtype)
+    match pooling:
+        case "mean":
+            return (hidden * there).sum(1) / there.sum(1)
+        case "cls":
+            return hidden[:, 0]
+        case "max":
+            return hidden.masked_fill(there == 0, -torch.inf).amax(1)
+    raise BadOption(f"unknown pooling {pooling!r}: there are mean, cls and max")
+
+
+def nearest(foreign: NDArray[np.float32], source: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """For each row of `foreign` the row of `source` with the highest dot product, and the other way round.
+
+    Shapes (n, hidden) and (m, hidden) -> (n,) and (m,). Of equal rows the first wins.
+    """
+    there = np.empty(len(foreign), np.intp)
+    back, best = np.zeros(len(source), np.intp), np.full(len(source), -np.inf, np.float32)
+    for begin in range(0, len(foreign), TILE):
+        near = foreign[begin : begin + TILE] @ source.T
+        there[begin : begin + TILE] = near.argmax(1)
+        closest = near.argmax(0)
+        value = near[closest, np.arange(len(source))]
+        better = value > best
+        back[better], best[better] = closest[better] + begin, value[better]
+    return there, back
+
+
+def _directions(vectors: NDArray[np.float32], *, centre: bool) -> NDArray[np.float32]:
+    """Vectors of length 1, so that their dot products are cosines; with `centre` their mean is taken off before."""
+    moved = vectors - vectors.mean(0) if centre else vectors
+    length = np.linalg.norm(moved, axis=1, keepdims=True)
+    directions: NDArray[np.float32] = (moved / np.maximum(length, 1e-12)).astype(np.float32)
+    return directions
+
+
+def _first_of_equal(features: Sequence[Feature]) -> NDArray[np.intp]:
+    """For each feature the place of the first that has the same tokens, shape (features,)."""
+    first: dict[bytes, int] = {}
+    return np.array([first.setdefault(feature.ids.tobytes(), place) for place, feature in enumerate(features)], np.intp)
+
+
+kind: Kind = Retrieval()

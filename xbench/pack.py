@@ -1,0 +1,75 @@
+"""Features -> batches: padded to the longest, on the device."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from xbench.kinds import IGNORE, Batch, Feature
+
+
+def pad(features: Sequence[Feature], *, pad_id: int, device: torch.device | str = "cpu") -> Batch:
+    """One batch of features, padded on the right to the longest of them.
+
+    `ids`, `mask` and `types` have shape (features, tokens). Targets are stacked, (features,) or (features, 2); those
+    that hold one label for each token are padded with IGNORE, (features, tokens). Either all features carry targets or
+    none does. A batch's examples are numbered as they come.
+    """
+    lengths = np.fromiter((len(feature.ids) for feature in features), np.int64, len(features))
+    mask = np.arange(int(lengths.max())) < lengths[:, None]
+    ids = _fill(mask, pad_id, [feature.ids for feature in features])
+    types = [feature.types for feature in features if feature.types is not None]
+    targets = [feature.target for feature in features if feature.target is not None]
+    seen: dict[int, int] = {}
+    examples = np.array([seen.setdefault(feature.example, len(seen)) for feature in features])
+
+    def there(array: NDArray[np.int64]) -> torch.Tensor:
+        return torch.from_numpy(array).to(device, non_blocking=True)
+
+    return Batch(
+        ids=there(ids),
+        mask=there(mask.astype(np.int64)),
+        types=there(_fill(mask, 0, types)) if types else None,
+        targets=there(_targets(targets, lengths, mask)) if targets else None,
+        examples=there(examples),
+    )
+
+
+def by_length(features: Sequence[Feature], tokens: int) -> Iterator[list[int]]:
+    """Cut features into batches of like length, longest first, so that what does not fit fails at once.
+
+    Gives indices into `features`, all of them once. A batch holds at most `tokens` tokens with its padding, and at
+    least one feature. Features of equal length keep their order.
+    """
+    order = sorted(range(len(features)), key=lambda index: -len(features[index].ids))
+    start = 0
+    while start < len(order):
+        longest = max(len(features[order[start]].ids), 1)
+        end = start + max(tokens // longest, 1)
+        yield order[start:end]
+        start = end
+
+
+def out_of_memory(cause: BaseException) -> bool:
+    """Whether a batch failed for want of memory; the CPU's allocator says so in a plain RuntimeError."""
+    return isinstance(cause, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(cause)
+
+
+def _fill(
+    mask: NDArray[np.bool_], value: int, rows: Sequence[NDArray[np.int32] | NDArray[np.int64]]
+) -> NDArray[np.int64]:
+    """Shape of `mask`: the rows one after the other where it is true, `value` elsewhere."""
+    filled = np.full(mask.shape, value, dtype=np.int64)
+    filled[mask] = np.concatenate(rows)
+    return filled
+
+
+def _targets(
+    targets: Sequence[NDArray[np.int64]], lengths: NDArray[np.int64], mask: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    # A pair of positions and the labels of two tokens look alike only where every feature has two tokens, and then the
+    # stacked result is the same.
+    if targets[0].ndim == 1 and all(len(target) == length for target, length in zip(targets, lengths, strict=True)):
+        return _fill(mask, IGNORE, targets)
+    return np.stack(targets).astype(np.int64, copy=False)
