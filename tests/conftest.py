@@ -5,13 +5,12 @@ import os
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-from collections.abc import Callable  # noqa: E402  the variables above must be set before any library of the Hub is loaded
-from pathlib import Path  # noqa: E402
+from collections.abc import Callable
+from pathlib import Path
 
-import pytest  # noqa: E402
-
-import tiny  # noqa: E402
-import toy  # noqa: E402
+import pytest
+import tiny
+import toy
 
 
 @pytest.fixture(scope="session", autouse=True)

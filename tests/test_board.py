@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from test_store import RUN, counts, record
 
 import xbench
-from test_store import RUN, counts, record
 from xbench import store
 from xbench.errors import StoreError
 from xbench.record import Record, Score
@@ -15,7 +15,9 @@ from xbench.record import Record, Score
 def scored(run: dict[str, object], **values: float) -> Record:
     """A record with these scores, n = 100 and intervals of ± 0.05."""
     scores = tuple(
-        Score(language=language, split="test", metric="accuracy", n=100, value=value, low=value - 0.05, high=value + 0.05)
+        Score(
+            language=language, split="test", metric="accuracy", n=100, value=value, low=value - 0.05, high=value + 0.05
+        )
         for language, value in values.items()
     )
     return record(replace(RUN, **run), scores=scores, missing=())

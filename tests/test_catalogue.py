@@ -6,15 +6,22 @@ import sys
 from pathlib import Path
 
 import pytest
-
 import toy
+
 from xbench import catalogue
 from xbench.encoder import Encoder
 from xbench.errors import BrokenPlugin, NameClash, NotACheckpoint, UnknownName
 
 DOORS = {
     door.what: door
-    for door in (catalogue.tasks, catalogue.suites, catalogue.encoders, catalogue.recipes, catalogue.metrics, catalogue.kinds)
+    for door in (
+        catalogue.tasks,
+        catalogue.suites,
+        catalogue.encoders,
+        catalogue.recipes,
+        catalogue.metrics,
+        catalogue.kinds,
+    )
 }
 
 pytestmark = pytest.mark.skipif(

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 import toy
 
 XBENCH = Path(sys.executable).with_name("xbench")
@@ -53,7 +52,9 @@ def test_tasks_json_tells_everything_of_every_task() -> None:
     assert len(items["sib200"]["targets"]) == 205
 
 
-@pytest.mark.parametrize("call", ["import xbench", "import xbench.cli", "import xbench.board, xbench.store, xbench.data"])
+@pytest.mark.parametrize(
+    "call", ["import xbench", "import xbench.cli", "import xbench.board, xbench.store, xbench.data"]
+)
 def test_what_stands_above_the_torch_line_does_not_load_torch(call: str) -> None:
     asked = f"{call}, sys\nprint([name for name in ('torch', 'transformers') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
@@ -72,7 +73,9 @@ def test_lists_are_made_without_torch(verb: str) -> None:
     assert len(json.loads(done.stdout)) >= 5
 
 
-def test_a_run_is_shown_recorded_and_not_repeated(checkpoint: Callable[[str], Path], toy_mirror: Path, tmp_path: Path) -> None:
+def test_a_run_is_shown_recorded_and_not_repeated(
+    checkpoint: Callable[[str], Path], toy_mirror: Path, tmp_path: Path
+) -> None:
     call = (
         "run", "--encoder", f"small={checkpoint('xlm-roberta')}", "--task", toy.TASKS["pairs"], "--task", toy.TASKS["retrieval"],
         "--recipe", toy.RECIPE, "--data", toy_mirror, "--board", tmp_path / "board", "--languages", "en,deu",

@@ -131,8 +131,10 @@ def test_keep_tells_languages_of_one_configuration_apart(tmp_path: Path) -> None
     task = small_task(source=Source("own/set", config="all", keep=lambda row, language: row["lang"] == language))
     assert get(task, tmp_path, "en").ids == ("1", "3", "5", "7")
     assert get(task, tmp_path, "en", limit=2).ids == ("1", "3")
-    with pytest.raises(LacksLanguage, match="no row is of sw"):
-        get(task, tmp_path, "sw")
+    assert data.scored_split(task, "de", data=tmp_path) == "test"
+    for act in (get, lambda *asked: data.scored_split(task, "sw", data=tmp_path)):
+        with pytest.raises(LacksLanguage, match="no row is of sw"):
+            act(task, tmp_path, "sw")
 
 
 def test_several_files_make_one_split_in_order(tmp_path: Path) -> None:
@@ -151,6 +153,41 @@ def test_a_repository_without_a_telling_readme_is_read_by_its_folders(tmp_path: 
     (folder / "en" / "test-00000-of-00001.parquet").rename(folder / "en" / "test" / "0000.parquet")
     assert dict(data.available(Source("own/set"), data=tmp_path)) == {"en": ("test",)}
     assert len(get(small_task(), tmp_path).ids) == 3
+
+
+@pytest.mark.parametrize(
+    ("files", "layout"),
+    [
+        (("en/test/0000.parquet", "en/test/0001.parquet", "de/test/0000.parquet"), {"en": ("test",), "de": ("test",)}),
+        (("data/en/train.tsv", "data/en/dev.tsv"), {"en": ("train", "dev")}),
+        (("data/train-00000-of-00001.parquet", "data/test-00000-of-00001.parquet"), {"default": ("train", "test")}),
+        (("train.jsonl", "test.jsonl", "notes.txt"), {"default": ("train", "test")}),
+    ],
+)
+def test_layouts_that_are_told_by_names(
+    tmp_path: Path, files: tuple[str, ...], layout: dict[str, tuple[str, ...]]
+) -> None:
+    for name in files:
+        (tmp_path / "own" / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "own" / "set" / name).write_text("")
+    found = data.available(Source("own/set"), data=tmp_path)
+    assert {config: set(splits) for config, splits in found.items()} == {c: set(splits) for c, splits in layout.items()}
+    (tmp_path / "own" / "set" / "set.py").write_text("")
+    with pytest.raises(NoSuchData, match="no data files that"):
+        data.available(Source("own/set"), data=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "paths", ['"en/test-*"', "\n    - en/test-00000-of-00001.parquet", '"./en/*.parquet"', '"**/test-*"']
+)
+def test_patterns_of_a_readme(tmp_path: Path, paths: str) -> None:
+    folder = write_mirror(tmp_path, "own/set", {"en": {"test": nli_rows(5)}}, nli_types())
+    (folder / "README.md").write_text(
+        f"---\nconfigs:\n- config_name: one\n  data_files:\n  - split: test\n    path: {paths}\n---\n"
+    )
+    assert dict(data.available(Source("own/set"), data=tmp_path)) == {"one": ("test",)}
+    (folder / "README.md").write_text(f"---\nconfigs:\n- config_name: one\n  data_files: {paths}\n---\n")
+    assert dict(data.available(Source("own/set"), data=tmp_path)) == {"one": ("train",)}
 
 
 def test_quotation_marks_and_na_of_tab_separated_files_are_text(tmp_path: Path) -> None:

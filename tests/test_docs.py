@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import toy
 import typer.main
 from datasets import ClassLabel, Value
 
-import toy
 import xbench
 from xbench import catalogue
 from xbench.cli import app
@@ -37,7 +37,9 @@ def commands() -> list[tuple[str, str]]:
     for page in PAGES:
         for block in blocks(page, "console"):
             lines = block.replace("\\\n", " ").splitlines()
-            found += [(page.name, line.partition("#")[0].strip()) for line in lines if line.strip().startswith("xbench ")]
+            found += [
+                (page.name, line.partition("#")[0].strip()) for line in lines if line.strip().startswith("xbench ")
+            ]
     return found
 
 
@@ -58,7 +60,9 @@ def test_every_command_on_a_page_is_one_that_exists() -> None:
 def test_the_tree_in_the_readme_is_the_tree_on_the_disk() -> None:
     (tree,) = blocks(ROOT / "README.md", "")
     named = {line.split()[0].rstrip("/") for line in tree.splitlines() if line.startswith("  ") and "----" not in line}
-    there = {path.name for path in (ROOT / "xbench").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    there = {
+        path.name for path in (ROOT / "xbench").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
     assert named == there - {"__init__.py"}
     for line in tree.splitlines():
         if re.match(r"\w", line):
@@ -74,7 +78,10 @@ def test_the_code_of_contributing_adds_a_task_an_encoder_and_a_metric(
         files[name] = tmp_path / name
         files[name].write_text(block)
     assert set(files) == {"headlines.py", "ours.py", "near_miss.py"}
-    rows = {label: [{"headline": f"{word} {i}", "section": label} for i, word in enumerate(text.split() * 8)] for label, text in enumerate(toy.WORDS["en"][:2])}
+    rows = {
+        label: [{"headline": f"{word} {i}", "section": label} for i, word in enumerate(text.split() * 8)]
+        for label, text in enumerate(toy.WORDS["en"][:2])
+    }
     both = [row for pair in zip(rows[0], rows[1], strict=True) for row in pair]
     for language in ("en", "de", "sw"):
         for split in ("train", "validation", "test"):
@@ -83,7 +90,11 @@ def test_the_code_of_contributing_adds_a_task_an_encoder_and_a_metric(
                 {"headline": Value("string"), "section": ClassLabel(names=["sport", "politics"])},
             )  # fmt: skip
     outcome = xbench.run(
-        str(checkpoint("bert")), str(files["headlines.py"]), recipe=str(toy.RECIPE), data=tmp_path, board=tmp_path / "board"
+        str(checkpoint("bert")),
+        str(files["headlines.py"]),
+        recipe=str(toy.RECIPE),
+        data=tmp_path,
+        board=tmp_path / "board",
     )
     ((_, record),) = outcome.ran
     assert [score.language for score in record.scores] == ["en", "de", "sw"]

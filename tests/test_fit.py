@@ -98,11 +98,13 @@ def test_micro_batches_change_nothing(using: Any, part: int, calm: Path) -> None
     right, _ = set_up(calm, using, LABELS if using is kind else (), steps=4)
     losses: list[float] = []
     for opened, micro in ((left, 0), (right, part)):
+        # In float32 the gradients of key biases, which are 0, are rounding errors, and AdamW takes whole steps after them.
+        opened.model.double()
         train(
             opened, setting, using=using, examples=examples, micro_batch=micro,
             progress=lambda step, steps, loss: losses.append(loss),
         )  # fmt: skip
-    assert apart(left, right) < (1e-6 if part < 16 else 1e-12)
+    assert apart(left, right) < 1e-9
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
 
 
@@ -114,9 +116,10 @@ def test_parts_with_different_numbers_of_things_weigh_by_things(calm: Path) -> N
 
     left, setting = set_up(calm, kind, LABELS, steps=3)
     right, _ = set_up(calm, kind, LABELS, steps=3)
-    train(left, setting, using=changed(kind, loss=loss))
-    train(right, setting, using=changed(kind, loss=loss), micro_batch=1)
-    assert 0 < apart(left, right) < 1e-6
+    for opened, micro in ((left, 0), (right, 1)):
+        opened.model.double()
+        train(opened, setting, using=changed(kind, loss=loss), micro_batch=micro)
+    assert apart(left, right) < 1e-9
 
 
 def test_a_batch_with_nothing_to_learn_teaches_nothing(calm: Path) -> None:

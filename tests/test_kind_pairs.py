@@ -86,7 +86,7 @@ def test_an_example_of_just_the_limit_is_not_cut(bert: Path) -> None:
 def test_a_label_the_task_does_not_list_is_told(bert: Path) -> None:
     _, setting = set_up(bert, kind, LABELS)
     examples = [Pair("a", "b", "yes"), Pair("a", "b", "yess"), Pair("a", "b", "maybe")]
-    with pytest.raises(UnknownLabel, match="'maybe', 'yess'.*There are: no, yes"):
+    with pytest.raises(UnknownLabel, match=r"'maybe', 'yess'.*There are: no, yes"):
         kind.encode(examples, setting, training=True)
     # What is to be scored carries its gold elsewhere: the label is none of the encoder's business.
     assert [feature.target for feature in kind.encode(examples, setting, training=False)] == [None] * 3

@@ -173,7 +173,7 @@ def test_a_checkpoint_opens_with_every_head(made):
 
 
 def test_the_loss_falls(corpus, tmp_path):
-    made = pretrain(corpus, replace(TINY, steps=200), tmp_path, device="cpu")
+    made = pretrain(corpus, replace(TINY, steps=200, width=32, batch=16, rate=1e-2), tmp_path, device="cpu")
     first, last = json.loads((made / "pretraining.json").read_text())["losses"]
     assert last < first - 0.2
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-
 import tiny
 import toy
+
 import xbench
 from xbench import store
 from xbench.errors import AlreadyRecorded, BadOption, UnknownName, XbenchError
@@ -63,7 +63,9 @@ def test_a_finished_run_is_not_run_again(checkpoint: Checkpoint, toy_mirror: Pat
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_further_languages_are_scored_beside_the_first(checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path) -> None:
+def test_further_languages_are_scored_beside_the_first(
+    checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path
+) -> None:
     whole = run(checkpoint("bert"), toy_mirror, tmp_path / "whole", "pairs")
     run(checkpoint("bert"), toy_mirror, tmp_path / "parts", "pairs", languages="deu")
     rest = run(checkpoint("bert"), toy_mirror, tmp_path / "parts", "pairs")
@@ -101,7 +103,11 @@ def test_one_fine_tuning_serves_tasks_that_share_their_training(
     own = tmp_path / "own.py"
     own.write_text(shared.read_text().replace("replace(first, name='toy-second', targets=('de',))", "first"))
     outcome = xbench.run(
-        str(checkpoint("bert")), [str(own), str(shared)], recipe=str(toy.RECIPE), data=toy_mirror, board=tmp_path / "board"
+        str(checkpoint("bert")),
+        [str(own), str(shared)],
+        recipe=str(toy.RECIPE),
+        data=toy_mirror,
+        board=tmp_path / "board",
     )
     (_, one), (_, other) = outcome.ran
     assert one.cost.shared
@@ -110,9 +116,15 @@ def test_one_fine_tuning_serves_tasks_that_share_their_training(
     assert in_german[0] == in_german[1]
 
 
-def test_selection_on_the_source_dev_split_is_recorded(checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path) -> None:
+def test_selection_on_the_source_dev_split_is_recorded(
+    checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path
+) -> None:
     book = tmp_path / "dev.py"
-    book.write_text(toy.RECIPE.read_text().replace('selection="last"', 'selection="source-dev", select_every=2').replace('"toy"', '"dev"'))
+    book.write_text(
+        toy.RECIPE.read_text()
+        .replace('selection="last"', 'selection="source-dev", select_every=2')
+        .replace('"toy"', '"dev"')
+    )
     ((_, record),) = run(checkpoint("bert"), toy_mirror, tmp_path / "board", "pairs", recipe=str(book)).ran
     assert record.selection.rule == "source-dev"
     assert record.selection.split == "en/validation"
@@ -169,11 +181,17 @@ def test_weights_that_took_over_a_name_are_refused(checkpoint: Checkpoint, toy_m
     run(checkpoint("bert"), toy_mirror, tmp_path, "retrieval")
     with pytest.raises(AlreadyRecorded, match="NAME=CHECKPOINT"):
         xbench.run(
-            f"bert={checkpoint('xlm-roberta')}", str(toy.TASKS["retrieval"]), recipe=str(toy.RECIPE), data=toy_mirror, board=tmp_path
+            f"bert={checkpoint('xlm-roberta')}",
+            str(toy.TASKS["retrieval"]),
+            recipe=str(toy.RECIPE),
+            data=toy_mirror,
+            board=tmp_path,
         )
 
 
-def test_a_recipe_that_changed_under_its_name_is_refused(checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path) -> None:
+def test_a_recipe_that_changed_under_its_name_is_refused(
+    checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path
+) -> None:
     run(checkpoint("bert"), toy_mirror, tmp_path / "board", "retrieval")
     book = tmp_path / "other.py"
     book.write_text(toy.RECIPE.read_text().replace('length=32, selection="none"', 'length=16, selection="none"'))
@@ -205,7 +223,9 @@ def test_bad_data_is_told_before_anything_is_trained(checkpoint: Checkpoint, tmp
     assert not list((tmp_path / "board" / "toy-pairs").rglob("*.json"))
 
 
-def test_the_counts_file_must_be_the_one_that_was_written(checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path) -> None:
+def test_the_counts_file_must_be_the_one_that_was_written(
+    checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path
+) -> None:
     ((path, record),) = run(checkpoint("bert"), toy_mirror, tmp_path, "retrieval").ran
     assert record.examples is not None
     with path.with_name(record.examples.file).open("ab") as file:
@@ -214,12 +234,16 @@ def test_the_counts_file_must_be_the_one_that_was_written(checkpoint: Checkpoint
         store.read_counts(path, record)
 
 
-def test_a_source_that_cannot_be_trained_on_is_refused(checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path) -> None:
+def test_a_source_that_cannot_be_trained_on_is_refused(
+    checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path
+) -> None:
     with pytest.raises(BadOption, match="trained on"):
         xbench.run(str(checkpoint("bert")), "xquad", source="de", data=toy_mirror, board=tmp_path)
 
 
-def test_a_training_set_that_is_not_there_fails_the_run(checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path) -> None:
+def test_a_training_set_that_is_not_there_fails_the_run(
+    checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path
+) -> None:
     outcome = run(checkpoint("bert"), toy_mirror, tmp_path, "pairs", source="xx")
     assert not outcome.ran
     assert "train" in outcome.failed[0].why

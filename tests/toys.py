@@ -12,7 +12,7 @@ from xbench.opening import Opened, open_encoder
 from xbench.recipe import Recipe
 from xbench.task import Choice, Pair
 
-WORDS = "the old farmer sold red cart baker river young bought green".split()
+WORDS = ["the", "old", "farmer", "sold", "red", "cart", "baker", "river", "young", "bought", "green"]
 
 TEXTS = (" ".join([*WORDS, "dog", "market"]),) * 20
 """What a tokenizer of the toys' words is trained on."""

@@ -66,7 +66,9 @@ class Table:
     @property
     def shared(self) -> tuple[str, ...]:
         """Languages that every column has."""
-        return tuple(language for language in self.languages if all(language in column.cells for column in self.columns))
+        return tuple(
+            language for language in self.languages if all(language in column.cells for column in self.columns)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,9 @@ class Board:
         """One table for each task and each metric that ranks it, those asked for or all."""
         frame = self.frame()
         frame = frame[frame["headline"]]
-        wanted = [task for task in dict.fromkeys(record.run.task for record in self.records) if not tasks or task in tasks]
+        wanted = [
+            task for task in dict.fromkeys(record.run.task for record in self.records) if not tasks or task in tasks
+        ]
         return tuple(
             self._table(task, str(metric), part)
             for task in wanted
@@ -132,5 +136,7 @@ def _cells(frame: pd.DataFrame) -> dict[str, Cell]:
     for language, part in frame.groupby("language", sort=False):
         one = len(part) == 1
         low, high = (part["low"].iloc[0], part["high"].iloc[0]) if one else (part["value"].min(), part["value"].max())
-        cells[str(language)] = Cell(float(part["value"].mean()), float(low), float(high), len(part), int(part["n"].iloc[0]))
+        cells[str(language)] = Cell(
+            float(part["value"].mean()), float(low), float(high), len(part), int(part["n"].iloc[0])
+        )
     return cells

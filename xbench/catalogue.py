@@ -47,13 +47,15 @@ class Door(Generic[T]):
             return self._checked(_exported(Path(name), self.what), f"{self.what} file {name}")
         claims = _claims(self.group).get(name)
         if not claims:
-            raise UnknownName(self.what, name, self.names(), hint=f"A path to a .py file that exports `{self.what}` works too.")
+            raise UnknownName(
+                self.what, name, self.names(), hint=f"A path to a .py file that exports `{self.what}` works too."
+            )
         if len(claims) > 1:
             owners = " and ".join(sorted(_owner(claim) for claim in claims))
             raise NameClash(f"the {self.what} name {name!r} is claimed by {owners}; uninstall one of them")
         try:
             value = claims[0].load()
-        except Exception as cause:  # noqa: BLE001  whatever a plugin raises on import is its author's news, told with its name
+        except Exception as cause:
             raise BrokenPlugin(f"{_described(self.what, claims[0])} cannot be opened: {_cause(cause)}") from cause
         return self._checked(value, _described(self.what, claims[0]))
 
@@ -69,11 +71,16 @@ def _is_kind(value: object) -> bool:
 
 tasks: Door[Task] = Door("task", "xbench.tasks", lambda v: isinstance(v, Task), "an xbench.task.Task")
 suites: Door[Suite] = Door("suite", "xbench.suites", lambda v: isinstance(v, Suite), "an xbench.task.Suite")
-encoders: Door[Encoder] = Door("encoder", "xbench.encoders", lambda v: isinstance(v, Encoder), "an xbench.encoder.Encoder")
+encoders: Door[Encoder] = Door(
+    "encoder", "xbench.encoders", lambda v: isinstance(v, Encoder), "an xbench.encoder.Encoder"
+)
 recipes: Door[Book] = Door("recipe", "xbench.recipes", lambda v: isinstance(v, Book), "an xbench.recipe.Book")
 metrics: Door[Metric] = Door("metric", "xbench.metrics", lambda v: isinstance(v, Metric), "an xbench.metrics.Metric")
 kinds: Door[Any] = Door(
-    "kind", "xbench.kinds", _is_kind, "a kind (name, auto, trained, encode, forward, loss, decode; see xbench.kinds.Kind)"
+    "kind",
+    "xbench.kinds",
+    _is_kind,
+    "a kind (name, auto, trained, encode, forward, loss, decode; see xbench.kinds.Kind)",
 )
 
 
@@ -147,9 +154,8 @@ def _exported(path: Path, attribute: str) -> object:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as cause:  # noqa: BLE001  as for plugins: told with the file's name
+    except Exception as cause:
         raise BrokenPlugin(f"{path} cannot be opened: {_cause(cause)}") from cause
     if not hasattr(module, attribute):
         raise BrokenPlugin(f"{path} does not export a value called `{attribute}`")
     return getattr(module, attribute)
-

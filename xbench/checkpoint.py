@@ -3,7 +3,6 @@
 import hashlib
 import importlib
 import json
-import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -180,13 +179,20 @@ def _fetch(encoder: Encoder) -> Located:
 
 def _snapshot(encoder: Encoder, patterns: list[str]) -> Path:
     # Imported here: naming encoders and listing tasks must not wait for the Hub's client.
-    from huggingface_hub import errors, snapshot_download
+    from huggingface_hub import constants, errors, snapshot_download
 
     name, at = encoder.checkpoint, encoder.revision or None
     said = f"{name} at {at}" if at else name
     try:
-        # Every pattern would also match in folders below, which hold exports for other frameworks.
-        return Path(snapshot_download(name, revision=at, allow_patterns=patterns, ignore_patterns=["[!1]*/*"]))
+        return Path(
+            snapshot_download(
+                name,
+                revision=at,
+                allow_patterns=patterns,
+                ignore_patterns=["[!1]*/*"],  # patterns also match in folders below, which hold exports
+                local_files_only=constants.HF_HUB_OFFLINE,
+            )
+        )
     except errors.GatedRepoError as cause:
         raise NotACheckpoint(
             f"{said} is gated: ask for access on its page on the Hub, then run `hf auth login`"
@@ -204,7 +210,7 @@ def _snapshot(encoder: Encoder, patterns: list[str]) -> Path:
             return Path(partial)
         raise NotACheckpoint(
             f"{said} is neither a folder here nor in the Hub's cache, and the Hub cannot be reached: go online"
-            f"{' (HF_HUB_OFFLINE is set)' if os.environ.get('HF_HUB_OFFLINE') else ''}, or give the path of a folder"
+            f"{' (HF_HUB_OFFLINE is set)' if constants.HF_HUB_OFFLINE else ''}, or give the path of a folder"
         ) from cause
     except (errors.HfHubHTTPError, errors.HFValidationError, OSError) as cause:
         raise NotACheckpoint(f"{said} cannot be had from the Hub: {cause}") from cause

@@ -1,29 +1,29 @@
 """What xbench refuses to do.
 
-    XbenchError                       a user can cause it: the command ends with exit code 2 and this one message
-    ├── BadOption                     an option, or two together, that make no sense
-    ├── UnknownName                   no door knows this name; says what is near and what exists
-    ├── NameClash                     two distributions claim one name
-    ├── BrokenPlugin                  a door opens onto something that cannot be used
-    ├── DataError                     rows cannot be had, or cannot be trusted
-    │   ├── NoSuchData                the repository or the mirror folder is not there
-    │   ├── LacksLanguage             the data set has no such language: becomes a Missing cell
-    │   ├── LacksSplit                the language has no such split: becomes a Missing cell
-    │   ├── WrongColumns              the rows do not look as the task says
-    │   ├── UnknownLabel              a gold label that the task does not list
-    │   ├── NoGold                    gold is absent, empty or a placeholder
-    │   └── BadFile                   a file of the data set cannot be read
-    ├── EncoderError                  a checkpoint cannot be used
-    │   ├── NotACheckpoint            no folder, or a folder without a config
-    │   └── UnknownArchitecture       transformers, or this kind of task, does not know its architecture
-    ├── ScoringError                  predictions cannot be scored (NaN, too many, wrong shape)
-    ├── TrainingError
-    │   ├── DoesNotFit                the device's memory is too small for the batch
-    │   └── Diverged                  the loss is not a number any more
-    └── StoreError                    a board cannot be read or written
-        ├── Unwritable                no right to write there, or not a folder
-        ├── AlreadyRecorded           a record stands there already; records are never overwritten
-        └── BadRecord                 a file that is not a record, or not one that can be trusted
+XbenchError                       a user can cause it: the command ends with exit code 2 and this one message
+├── BadOption                     an option, or two together, that make no sense
+├── UnknownName                   no door knows this name; says what is near and what exists
+├── NameClash                     two distributions claim one name
+├── BrokenPlugin                  a door opens onto something that cannot be used
+├── DataError                     rows cannot be had, or cannot be trusted
+│   ├── NoSuchData                the repository or the mirror folder is not there
+│   ├── LacksLanguage             the data set has no such language: becomes a Missing cell
+│   ├── LacksSplit                the language has no such split: becomes a Missing cell
+│   ├── WrongColumns              the rows do not look as the task says
+│   ├── UnknownLabel              a gold label that the task does not list
+│   ├── NoGold                    gold is absent, empty or a placeholder
+│   └── BadFile                   a file of the data set cannot be read
+├── EncoderError                  a checkpoint cannot be used
+│   ├── NotACheckpoint            no folder, or a folder without a config
+│   └── UnknownArchitecture       transformers, or this kind of task, does not know its architecture
+├── ScoringError                  predictions cannot be scored (NaN, too many, wrong shape)
+├── TrainingError
+│   ├── DoesNotFit                the device's memory is too small for the batch
+│   └── Diverged                  the loss is not a number any more
+└── StoreError                    a board cannot be read or written
+├── Unwritable                no right to write there, or not a folder
+├── AlreadyRecorded           a record stands there already; records are never overwritten
+└── BadRecord                 a file that is not a record, or not one that can be trusted
 """
 
 import difflib

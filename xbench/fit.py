@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 from xbench.errors import BadOption, Diverged, DoesNotFit
 from xbench.kinds import Feature, Kind, Setting
@@ -72,19 +74,12 @@ def fit(
     if select and dev_score is None:
         raise BadOption(f"recipe {recipe.name!r} selects on the dev split of the source, and there is none to score")
     opened.model.to(device)  # type: ignore[arg-type]
-    embeddings = opened.model.get_input_embeddings().get_parameter("weight")
-    was = embeddings.requires_grad
-    embeddings.requires_grad_(was and recipe.method != "frozen-embeddings")
     half, at_once = precision == "bf16", micro_batch or recipe.batch
-    stepper = _Stepper(opened, kind, setting, device=device, half=half, micro_batch=at_once)
-    try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(seed)
-            return _loop(stepper, items, seed, dev_score if select else None, progress)
-    finally:
-        opened.model.zero_grad(set_to_none=True)
-        embeddings.requires_grad_(was)
-        opened.model.train(False)
+    forked = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+    with forked, _learning(opened.model, frozen=recipe.method == "frozen-embeddings"):
+        torch.manual_seed(seed)
+        stepper = _Stepper(opened, kind, setting, device=device, half=half, micro_batch=at_once)
+        return _loop(stepper, items, seed, dev_score if select else None, progress)
 
 
 def planned_steps(recipe: Recipe, items: int) -> int:
@@ -97,6 +92,21 @@ def rate_at(recipe: Recipe, step: int, steps: int) -> float:
     if step < recipe.warmup:
         return recipe.rate * step / recipe.warmup
     return recipe.rate * max(steps - step, 0) / max(steps - recipe.warmup, 1)
+
+
+@contextmanager
+def _learning(model: PreTrainedModel, *, frozen: bool) -> Iterator[None]:
+    """Set the model up for training, and leave it ready to score, without gradients and with nothing frozen by this."""
+    embeddings = model.get_input_embeddings().get_parameter("weight")
+    was = embeddings.requires_grad
+    embeddings.requires_grad_(was and not frozen)
+    model.train()
+    try:
+        yield
+    finally:
+        model.zero_grad(set_to_none=True)
+        embeddings.requires_grad_(was)
+        model.train(False)
 
 
 def _items(features: Sequence[Feature], *, grouped: bool) -> list[Item]:
@@ -128,7 +138,6 @@ def _loop(
     kept = _Kept(stepper.trained)
     losses: list[torch.Tensor] = []
     tokens = step = 0
-    stepper.opened.model.train()
     for batch, epoch_ends in _batches(items, recipe.batch, seed):
         losses.append(stepper.step(batch, rate_at(recipe, step, steps)))
         tokens += sum(len(feature.ids) for item in batch for feature in item)
@@ -146,14 +155,13 @@ def _loop(
                 break
         if step == steps:
             break
-    if dev_score:
-        kept.restore()
+    kept.restore()
     return Fitted(
         steps=step,
         tokens=tokens,
         seconds=time.perf_counter() - began,
-        selected=kept.step if dev_score else step,
-        score=kept.score if dev_score else None,
+        selected=kept.step or step,
+        score=kept.score,
         history=tuple(kept.history),
     )
 
@@ -215,7 +223,7 @@ class _Stepper:
         batch = pad(features, pad_id=self.setting.tokenizer.pad_token_id, device=self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             scores = self.kind.forward(self.opened.model, batch, self.setting)
-        return self.kind.loss(scores.float(), batch)
+        return self.kind.loss(scores.float() if self.half else scores, batch)
 
     def _does_not_fit(self, batch: Sequence[Item]) -> str:
         at_once = min(len(batch), self.micro_batch)
@@ -240,6 +248,7 @@ class _Kept:
     weights: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def offer(self, step: int, score: float) -> None:
+        """Keep the weights as they stand where none scored as high before."""
         self.history.append((step, score))
         self.worse += 1
         if self.score is None or score > self.score:
@@ -247,9 +256,10 @@ class _Kept:
             self.weights = {name: p.detach().to("cpu", copy=True) for name, p in self.trained.items()}
 
     def restore(self) -> None:
+        """Put the best weights back; the last ones stay where nothing was offered."""
         with torch.no_grad():
-            for name, parameter in self.trained.items():
-                parameter.copy_(self.weights[name])
+            for name, weight in self.weights.items():
+                self.trained[name].copy_(weight)
 
 
 def _finite(losses: Sequence[torch.Tensor], step: int, recipe: Recipe) -> float:

@@ -35,17 +35,18 @@ def predict(
     device = torch.device(device)
     model = opened.model.to(device)  # type: ignore[arg-type]
     budget = tokens_per_batch or TOKENS.get(device.type, TOKENS["cuda"])
-    pad_id = setting.tokenizer.pad_token_id
     scores: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(features)
     training = model.training
-    model.eval()
+    model.train(False)
     try:
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             for indices in by_length(features, budget):
-                batch = pad([features[index] for index in indices], pad_id=pad_id, device=device)
+                read = [features[index] for index in indices]
+                batch = pad(read, pad_id=setting.tokenizer.pad_token_id, device=device)
                 given = kind.forward(model, batch, setting).float().cpu().numpy()
                 for index, row in zip(indices, given, strict=True):
-                    scores[index] = row[: len(features[index].ids)] if kind.per_token else row
+                    # A copy: a view would keep the padding of the whole batch alive.
+                    scores[index] = row[: len(features[index].ids)].copy() if kind.per_token else row
     except (RuntimeError, MemoryError) as cause:
         if not out_of_memory(cause):
             raise

@@ -70,7 +70,9 @@ def writable(board: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=board, prefix=".xbench-"):
             pass
     except OSError as cause:
-        raise Unwritable(f"cannot write to the board {board}: {cause.strerror or cause}. Choose another with --board DIR.") from cause
+        raise Unwritable(
+            f"cannot write to the board {board}: {cause.strerror or cause}. Choose another with --board DIR."
+        ) from cause
 
 
 def write_once(board: Path, record: Record, counts: Counts) -> Path:
@@ -191,7 +193,11 @@ def _safe(name: str) -> str:
     Names that were changed carry a piece of a hash, so that two of them never share a path.
     """
     plain = re.sub(r"[^A-Za-z0-9._+=-]", "-", name.replace("/", "--")).lstrip(".") or "unnamed"
-    return plain if plain == name or plain == name.replace("/", "--") else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return (
+        plain
+        if plain == name or plain == name.replace("/", "--")
+        else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    )
 
 
 def _json_files(board: Path) -> Iterable[Path]:
@@ -218,4 +224,6 @@ def _check_numbers(path: Path, record: Record) -> None:
             raise BadRecord(f"{path}: two scores for {score.metric} in {score.language}")
         seen.add(cell)
         if not 0.0 <= score.low <= score.value <= score.high <= 1.0 or score.n < 0:
-            raise BadRecord(f"{path}: {score.metric} in {score.language} is out of range: {score.low} {score.value} {score.high} n={score.n}")
+            raise BadRecord(
+                f"{path}: {score.metric} in {score.language} is out of range: {score.low} {score.value} {score.high} n={score.n}"
+            )

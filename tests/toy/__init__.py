@@ -40,7 +40,10 @@ def write_split(repo: Path, config: str, split: str, rows: list[dict[str, Any]],
     for folder in sorted(path for path in repo.iterdir() if path.is_dir()):
         lines += [f"- config_name: {folder.name}", "  data_files:"]
         for file in sorted(folder.glob("*.parquet")):
-            lines += [f"  - split: {file.name.split('-')[0]}", f"    path: {folder.name}/{file.name.split('-')[0]}-*.parquet"]
+            lines += [
+                f"  - split: {file.name.split('-')[0]}",
+                f"    path: {folder.name}/{file.name.split('-')[0]}-*.parquet",
+            ]
     (repo / "README.md").write_text("\n".join([*lines, "---", ""]), encoding="utf-8")
     return path
 
@@ -74,12 +77,19 @@ def _question(language: str, rng: random.Random) -> dict[str, Any]:
 def _option(language: str, rng: random.Random) -> dict[str, Any]:
     label, topic = rng.randrange(2), rng.randrange(2)
     options = [" ".join(_some(language, topic if i == label else 1 - topic, rng, 2)) for i in range(2)]
-    return {"premise": " ".join(_some(language, topic, rng, 2)), "choice1": options[0], "choice2": options[1], "label": label}
+    return {
+        "premise": " ".join(_some(language, topic, rng, 2)),
+        "choice1": options[0],
+        "choice2": options[1],
+        "label": label,
+    }
 
 
 def _translation(language: str, rng: random.Random) -> dict[str, Any]:
     groups = [(rng.randrange(5), rng.randrange(2)) for _ in range(4)]
-    foreign, source = (" ".join(WORDS[code][group].split()[word] for group, word in groups) for code in (language, "en"))
+    foreign, source = (
+        " ".join(WORDS[code][group].split()[word] for group, word in groups) for code in (language, "en")
+    )
     return {"sentence1": foreign, "sentence2": source}
 
 
@@ -88,7 +98,11 @@ DATASETS = {
     "pairs": ({"text": TEXT, "label": ClassLabel(names=["sport", "politics"])}, _section),
     "tags": ({"tokens": Sequence(TEXT), "tags": Sequence(ClassLabel(names=list(TAGS)))}, _sentence),
     "spans": (
-        {"question": TEXT, "context": TEXT, "answers": {"text": Sequence(TEXT), "answer_start": Sequence(Value("int32"))}},
+        {
+            "question": TEXT,
+            "context": TEXT,
+            "answers": {"text": Sequence(TEXT), "answer_start": Sequence(Value("int32"))},
+        },
         _question,
     ),
     "choices": ({"premise": TEXT, "choice1": TEXT, "choice2": TEXT, "label": Value("int32")}, _option),

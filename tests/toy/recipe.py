@@ -7,6 +7,6 @@ _few = Recipe(name="toy", steps=6, batch=8, rate=1e-3, length=32, stride=8, quer
 recipe = Book(
     name="toy",
     title="A few steps",
-    kinds={kind: _few for kind in ("pairs", "tags", "spans", "choices")}
+    kinds=dict.fromkeys(("pairs", "tags", "spans", "choices"), _few)
     | {"retrieval": Recipe(name="toy", length=32, selection="none")},
 )

@@ -1,6 +1,6 @@
 """A toy task of the kind spans."""
 
-from xbench.task import Span, Row, Source, Task
+from xbench.task import Row, Source, Span, Task
 
 
 def read(row: Row) -> Span:

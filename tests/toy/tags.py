@@ -1,6 +1,6 @@
 """A toy task of the kind tags."""
 
-from xbench.task import Tagged, Row, Source, Task
+from xbench.task import Row, Source, Tagged, Task
 
 
 def read(row: Row) -> Tagged:

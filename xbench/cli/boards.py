@@ -22,7 +22,6 @@ def board(
     """Show the scores on a board: languages down, encoders across, one table a task.
 
     Examples:
-
         xbench board --board leaderboards/local
 
         xbench board --task xnli --format csv > xnli.csv
@@ -75,9 +74,11 @@ def _means(table: Table) -> list[tuple[str, tuple[str, ...]]]:
 
 def _heading(column: Column) -> str:
     seeds = {cell.seeds for cell in column.cells.values()}
-    return f"{column.encoder}\n{column.recipe}-{column.source}" + (
-        f"\n{column.split}" if column.split != "test" else ""
-    ) + f"\n{'/'.join(map(str, sorted(seeds)))} seed{'' if seeds == {1} else 's'}"
+    return (
+        f"{column.encoder}\n{column.recipe}-{column.source}"
+        + (f"\n{column.split}" if column.split != "test" else "")
+        + f"\n{'/'.join(map(str, sorted(seeds)))} seed{'' if seeds == {1} else 's'}"
+    )
 
 
 def _mean(column: Column, languages: tuple[str, ...], asked: int) -> str:
@@ -92,7 +93,12 @@ def _cell(cell: Cell | None) -> str:
 def _remarks(console: Console, table: Table) -> None:
     seeds = max((cell.seeds for column in table.columns for cell in column.cells.values()), default=1)
     console.print(
-        "In brackets: " + ("the 95 % interval over examples, given this seed." if seeds == 1 else "least and greatest seed, or the 95 % interval over examples where there is one seed."),
+        "In brackets: "
+        + (
+            "the 95 % interval over examples, given this seed."
+            if seeds == 1
+            else "least and greatest seed, or the 95 % interval over examples where there is one seed."
+        ),
         style="dim",
     )
     reasons: dict[str, list[str]] = {}

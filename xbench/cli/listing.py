@@ -22,7 +22,6 @@ def tasks(as_json: AsJson = False) -> None:
     """List the tasks: kind, source, targets, metric, licence.
 
     Example:
-
         xbench tasks --json
     """
     rows, faults = _opened(catalogue.tasks)
@@ -43,7 +42,6 @@ def encoders(as_json: AsJson = False) -> None:
     """List the encoders that have a name here. A checkpoint folder or a Hub id works wherever a name does.
 
     Example:
-
         xbench encoders
     """
     rows, faults = _opened(catalogue.encoders)
@@ -55,7 +53,6 @@ def suites(as_json: AsJson = False) -> None:
     """List the suites: tasks that are run together.
 
     Example:
-
         xbench suites
     """
     rows, faults = _opened(catalogue.suites)
@@ -67,7 +64,6 @@ def recipes(as_json: AsJson = False) -> None:
     """List the recipes: every number of fine-tuning, under a name.
 
     Example:
-
         xbench recipes --json
     """
     rows, faults = _opened(catalogue.recipes)
@@ -89,7 +85,6 @@ def languages(
     """List languages: codes, names, script, direction, family, resources.
 
     Example:
-
         xbench languages --task xnli
     """
     if task:
@@ -119,7 +114,9 @@ def _show(items: Sequence[dict[str, Any]], faults: dict[str, str], columns: Sequ
     console = Console()
     table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
     for column in columns:
-        table.add_column(column, no_wrap=column == "name", overflow="fold" if column == "checkpoint" else "ellipsis", max_width=46)
+        table.add_column(
+            column, no_wrap=column == "name", overflow="fold" if column == "checkpoint" else "ellipsis", max_width=46
+        )
     for item in items:
         table.add_row(*(_brief(item[column]) for column in columns))
     console.print(table)

@@ -24,7 +24,9 @@ class Lines:
     def __enter__(self) -> "Lines":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
         pass
 
     def say(self, text: str) -> None:
@@ -65,7 +67,9 @@ class Bars:
         self._progress.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._progress.stop()
 
     def say(self, text: str) -> None:
@@ -90,7 +94,7 @@ class Bars:
 
 
 class _Count(MofNCompleteColumn):
-    def render(self, task: Stretch):  # type: ignore[no-untyped-def]  # noqa: ANN201  rich's own type is private
+    def render(self, task: Stretch):  # type: ignore[no-untyped-def]
         return super().render(task) if task.total else ""
 
 

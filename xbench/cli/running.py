@@ -24,29 +24,48 @@ Precision = Literal["auto", "fp32", "bf16"]
 def run(
     encoder: Annotated[
         list[str] | None,
-        typer.Option(help="A name (`xbench encoders`), a checkpoint folder, a Hub id, or NAME=one of these. May be given again."),
+        typer.Option(
+            help="A name (`xbench encoders`), a checkpoint folder, a Hub id, or NAME=one of these. May be given again."
+        ),
     ] = None,
     task: Annotated[
-        list[str] | None, typer.Option(help="A name (`xbench tasks`) or a .py file that exports `task`. May be given again.")
+        list[str] | None,
+        typer.Option(help="A name (`xbench tasks`) or a .py file that exports `task`. May be given again."),
     ] = None,
     suite: Annotated[str, typer.Option(help="Tasks that belong together (`xbench suites`), instead of --task.")] = "",
-    recipe: Annotated[str, typer.Option(help="How it is fine-tuned (`xbench recipes`).  [default: the suite's, else standard]")] = "",
+    recipe: Annotated[
+        str, typer.Option(help="How it is fine-tuned (`xbench recipes`).  [default: the suite's, else standard]")
+    ] = "",
     source: Annotated[str, typer.Option(help="Language to train on.  [default: the task's own]")] = "",
     languages: Annotated[
         str, typer.Option(help="Targets to score, in the set's codes, ISO 639 or BCP-47: de,sw or all.")
     ] = "all",
-    seeds: Annotated[int, typer.Option(min=0, help="How many seeds, from 0 on.  [default: as the suite says, else 1]")] = 0,
-    seed: Annotated[list[int] | None, typer.Option(min=0, help="One seed; may be given again, instead of --seeds.")] = None,
+    seeds: Annotated[
+        int, typer.Option(min=0, help="How many seeds, from 0 on.  [default: as the suite says, else 1]")
+    ] = 0,
+    seed: Annotated[
+        list[int] | None, typer.Option(min=0, help="One seed; may be given again, instead of --seeds.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="A mirror (DIR/owner/name) to read instead of the Hub.")] = None,
     board: Annotated[Path, typer.Option(help="Folder that the records are written to.")] = Path("leaderboards/local"),
-    limit_train: Annotated[int, typer.Option(min=0, help="Train on the first N rows only; the recipe's name then says so.")] = 0,
+    limit_train: Annotated[
+        int, typer.Option(min=0, help="Train on the first N rows only; the recipe's name then says so.")
+    ] = 0,
     limit_test: Annotated[int, typer.Option(min=0, help="Score the first N rows of each language only; likewise.")] = 0,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where it is computed.")] = "auto",
-    precision: Annotated[Precision | None, typer.Option(help="What it is computed in.  [default: as the recipe says]")] = None,
+    precision: Annotated[
+        Precision | None, typer.Option(help="What it is computed in.  [default: as the recipe says]")
+    ] = None,
     micro_batch: Annotated[
-        int, typer.Option(min=0, help="Examples on the device at once; a batch is gathered from several. What is learned stays the same.")
+        int,
+        typer.Option(
+            min=0,
+            help="Examples on the device at once; a batch is gathered from several. What is learned stays the same.",
+        ),
     ] = 0,
-    trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code", help="Execute code that a checkpoint brings.")] = False,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Execute code that a checkpoint brings.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write the outcome as JSON on standard output.")] = False,
 ) -> None:
@@ -55,7 +74,6 @@ def run(
     Runs that stand on the board already are not run again; the same command goes on where it was stopped.
 
     Examples:
-
         xbench run --suite mini
 
         xbench run --encoder xlmr-base,mbert --task xnli --seeds 3
@@ -87,20 +105,32 @@ def pretrain(
     to: Annotated[Path, typer.Option(help="Folder that the checkpoint is written to; must not exist or be empty.")],
     text: Annotated[
         list[str] | None,
-        typer.Option(help="Running text: REPO:CONFIG:SPLIT:COLUMN; `*` as CONFIG or COLUMN takes all, each a language. May be given again."),
+        typer.Option(
+            help="Running text: REPO:CONFIG:SPLIT:COLUMN; `*` as CONFIG or COLUMN takes all, each a language. May be given again."
+        ),
     ] = None,
     pairs: Annotated[
-        list[str] | None, typer.Option(help="Translations: REPO:CONFIG:SPLIT:COLUMN,COLUMN; `en,*` pairs en with all. May be given again.")
+        list[str] | None,
+        typer.Option(
+            help="Translations: REPO:CONFIG:SPLIT:COLUMN,COLUMN; `en,*` pairs en with all. May be given again."
+        ),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="A mirror (DIR/owner/name) to read instead of the Hub.")] = None,
-    init: Annotated[Path | None, typer.Option(help="A checkpoint folder to go on from, with its tokenizer and shape.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimizer steps; 0 writes an untrained control.  [default: 3000]")] = None,
+    init: Annotated[
+        Path | None, typer.Option(help="A checkpoint folder to go on from, with its tokenizer and shape.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Optimizer steps; 0 writes an untrained control.  [default: 3000]")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights, order and masks.  [default: 0]")] = None,
     words: Annotated[
         Literal["word", "bpe", "unigram"] | None, typer.Option(help="How text is cut into tokens.  [default: unigram]")
     ] = None,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other number: --set list names them. May be given again.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Any other number: --set list names them. May be given again."
+        ),
     ] = None,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where it is computed.")] = "auto",
 ) -> None:
@@ -109,7 +139,6 @@ def pretrain(
     What it writes is a checkpoint like any other: `xbench run --encoder FOLDER …` takes it.
 
     Examples:
-
         xbench pretrain --to small --data MIRROR --text Davlan/sib200:*:train:text --steps 2000 --set vocabulary=8000
 
         xbench pretrain --to small --text me/wiki:*:train:text --pairs me/bitext:default:train:en,* --set width=256
@@ -120,26 +149,36 @@ def pretrain(
         typer.echo("\n".join(f"{name}={value}" for name, value in asdict(training.Pretraining()).items()))
         return
     chosen = {"steps": steps, "seed": seed, "words": words or "unigram"}
-    settings = training.with_settings({name: value for name, value in chosen.items() if value is not None}, setting or [])
+    settings = training.with_settings(
+        {name: value for name, value in chosen.items() if value is not None}, setting or []
+    )
     if to.exists() and any(to.iterdir()):
         raise BadOption(f"{to} is not empty; nothing is overwritten. Name a new folder.")
     corpus = training.read_corpus(data, text or [], pairs or [])
     print(f"corpus: {', '.join(f'{name} {size:,}' for name, size in corpus.sizes().items())}", file=sys.stderr)
     with progress() as watch:
         watch.begin("pretraining", settings.steps)
-        training.pretrain(corpus, settings, to, device=device, init=init, progress=lambda done, _, note: watch.advance(done, note))
+        training.pretrain(
+            corpus, settings, to, device=device, init=init, progress=lambda done, _, note: watch.advance(done, note)
+        )
         watch.end()
     typer.echo(str(to))
 
 
 def _tell_plan(plan: "Plan", as_json: bool) -> None:
     jobs = [
-        {"run": asdict(job.run), "languages": list(job.languages), "shares_training_with": [str(other.run) for other in group if other != job]}
+        {
+            "run": asdict(job.run),
+            "languages": list(job.languages),
+            "shares_training_with": [str(other.run) for other in group if other != job],
+        }
         for group in plan.groups
         for job in group
     ]
     if as_json:
-        typer.echo(json.dumps({"to_run": jobs, "finished": [asdict(record.run) for _, record in plan.finished]}, indent=1))
+        typer.echo(
+            json.dumps({"to_run": jobs, "finished": [asdict(record.run) for _, record in plan.finished]}, indent=1)
+        )
         return
     for group in plan.groups:
         typer.echo("; ".join(f"{job.run} in {len(job.languages)} languages" for job in group))
@@ -153,8 +192,13 @@ def _tell_outcome(outcome: "Outcome", order: "Order", as_json: bool) -> None:
         failed = [{"status": "failed", "run": asdict(failed.run), "why": failed.why} for failed in outcome.failed]
         typer.echo(json.dumps({"board": str(order.board), "runs": rows + failed}, indent=1, ensure_ascii=False))
     else:
-        draw(load_board(order.board), tuple(dict.fromkeys(record.run.task for _, record in (*outcome.ran, *outcome.finished))))
-        typer.echo(f"{len(outcome.ran)} run, {len(outcome.finished)} finished before, {len(outcome.failed)} failed. Board: {order.board}")
+        draw(
+            load_board(order.board),
+            tuple(dict.fromkeys(record.run.task for _, record in (*outcome.ran, *outcome.finished))),
+        )
+        typer.echo(
+            f"{len(outcome.ran)} run, {len(outcome.finished)} finished before, {len(outcome.failed)} failed. Board: {order.board}"
+        )
     for failed in outcome.failed:
         print(f"xbench: {failed.run} failed: {failed.why}", file=sys.stderr)
     if outcome.failed:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.box import SIMPLE
+from rich.console import Console
 from rich.table import Table
 
 from xbench import catalogue
@@ -37,7 +37,6 @@ def mirror(
     A mirror that is there already is completed; nothing in it is fetched twice.
 
     Examples:
-
         xbench mirror --suite classification --to ~/mirror
 
         xbench run --encoder xlmr-base --task xnli --data ~/mirror
@@ -72,7 +71,6 @@ def doctor() -> None:
     """Say what this installation can do: versions, device, caches, plugins, and what is wrong with them.
 
     Example:
-
         xbench doctor
     """
     table = Table("what", "found", show_header=False, box=SIMPLE)
@@ -83,7 +81,9 @@ def doctor() -> None:
     table.add_row("device", _device())
     table.add_row("cache of xbench", str(cache_dir()))
     table.add_row("cache of the Hub", os.environ.get("HF_HOME", str(Path.home() / ".cache" / "huggingface")))
-    table.add_row("Hub", "offline (HF_HUB_OFFLINE)" if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0") else "online")
+    table.add_row(
+        "Hub", "offline (HF_HUB_OFFLINE)" if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0") else "online"
+    )
     doors = (catalogue.tasks, catalogue.suites, catalogue.encoders, catalogue.recipes, catalogue.metrics)
     for door in doors if find_spec("torch") is None else (*doors, catalogue.kinds):
         faults = catalogue.broken(door)
@@ -100,8 +100,6 @@ def _version(package: str) -> str:
 
 def _device() -> str:
     """What torch would compute on; found by another process, so that this one need not load it."""
-    import subprocess
-
     if find_spec("torch") is None:
         return "none: torch is not installed"
     asked = (

@@ -77,22 +77,11 @@ def rows(
     reader = read or (task.train_read if source == task.train_data and task.train_read else task.read)
     ids, examples, repeated = _collect(asked, reader, limit)
     if not examples:
-        problem = LacksLanguage(f"{asked}: no row is of {language}") if source.keep else LacksSplit(f"{asked}: no rows")
-        raise problem
+        raise _lacks_rows(asked)
     if labels_needed:
         check.gold(task, str(asked), examples)
         _refuse_placeholder(asked, reader, examples, whole=not limit or len(examples) < limit)
-    used = DataUsed(
-        repo=source.repo,
-        revision=commit(asked.where, asked.files),
-        config=asked.config,
-        split=split,
-        rows=len(examples),
-        fingerprint=_fingerprint(ids, examples),
-        empty=sum(check.empty(example) for example in examples),
-        duplicates=repeated,
-    )
-    return Rows(tuple(ids), tuple(examples), used)
+    return Rows(tuple(ids), tuple(examples), _used(asked, ids, examples, repeated))
 
 
 def available(source: Source, *, data: Path | None = None) -> Mapping[str, tuple[str, ...]]:
@@ -101,12 +90,20 @@ def available(source: Source, *, data: Path | None = None) -> Mapping[str, tuple
 
 
 def scored_split(task: Task, language: str, *, data: Path | None = None) -> str:
-    """The split that is scored: the test split, or the dev split where a partial mirror holds only that."""
+    """The split that is scored: the test split, or the dev split where a partial mirror holds only that.
+
+    Raises LacksLanguage or LacksSplit where `rows` would; of data that is not on this machine it downloads nothing but
+    the README, unless one configuration holds several languages.
+    """
     where = place(task.data, data)
     splits = _splits(task, task.data, where, language)
     wanted = [split for split in (task.data.test, task.data.dev) if split]
     for split in wanted:
         if split in splits:
+            if task.data.keep:
+                asked = _find(task, task.data, language, split, data)
+                if next(_kept(asked, 0), None) is None:
+                    raise _lacks_rows(asked)
             return split
     raise _lacks_split(task, where, language, " or ".join(wanted), splits)
 
@@ -135,6 +132,12 @@ def _lacks_split(task: Task, where: Place, language: str, split: str, splits: Ma
     if where.unreachable:
         return NoSuchData(f"{where} could not be reached, and its cache lacks {language}/{split} ({where.unreachable})")
     return LacksSplit(f"{task.name}: {where} has no split {split} of {language}. It has: {', '.join(sorted(splits))}")
+
+
+def _lacks_rows(asked: _Split) -> Exception:
+    if asked.source.keep:
+        return LacksLanguage(f"{asked}: no row is of {asked.language}")
+    return LacksSplit(f"{asked}: no rows")
 
 
 def _kept(asked: _Split, limit: int) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -194,6 +197,19 @@ def _refuse_placeholder(asked: _Split, read: Callable[[Row], Example], examples:
             f"{asked}: all {len(examples)} rows have the gold {label!r}, though the task has several labels. This is a "
             "placeholder for labels that were not published; take a copy that has them"
         )
+
+
+def _used(asked: _Split, ids: list[str], examples: list[Example], repeated: int) -> DataUsed:
+    return DataUsed(
+        repo=asked.source.repo,
+        revision=commit(asked.where, asked.files),
+        config=asked.config,
+        split=asked.name,
+        rows=len(examples),
+        fingerprint=_fingerprint(ids, examples),
+        empty=sum(check.empty(example) for example in examples),
+        duplicates=repeated,
+    )
 
 
 def _fingerprint(ids: list[str], examples: list[Example]) -> str:

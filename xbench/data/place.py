@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from xbench.data.quiet import quiet
 from xbench.errors import BrokenPlugin, NoSuchData, near
 from xbench.task import Source
 
@@ -96,7 +97,10 @@ def _local(repo: str, root: Path, revision: str) -> Place:
     files = _files(folder)
     if not files:
         raise NoSuchData(f"{folder} is empty; `xbench mirror` can fill it")
-    return Place(repo, folder, revision, files, layout=_layout(folder, _stamp(folder), files))
+    layout = _layout(folder, _stamp(folder), files)
+    if not layout:
+        raise NoSuchData(f"{folder} has no data files that its {README} or its folders assign to splits")
+    return Place(repo, folder, revision, files, layout=layout)
 
 
 def _make(made: str) -> Path:
@@ -147,29 +151,24 @@ def download(
 
     In the cache, that folder is named after the commit.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from huggingface_hub import snapshot_download, utils
 
-    shown = not are_progress_bars_disabled()
-    disable_progress_bars()
     try:
-        return Path(
-            snapshot_download(
-                repo,
-                repo_type="dataset",
-                revision=revision or None,
-                allow_patterns=list(names),
-                local_dir=to,
-                endpoint=endpoint,
+        with quiet(utils):
+            return Path(
+                snapshot_download(
+                    repo,
+                    repo_type="dataset",
+                    revision=revision or None,
+                    allow_patterns=list(names),
+                    local_dir=to,
+                    endpoint=endpoint,
+                )
             )
-        )
     except Exception as error:
         if to is not None and isinstance(error, PermissionError):
             raise  # the folder's fault, and not the Hub's
         raise NoSuchData(_why_not(repo, revision, error)) from error
-    finally:
-        if shown:
-            enable_progress_bars()
 
 
 def _why_not(repo: str, revision: str, error: Exception) -> str:
@@ -256,14 +255,21 @@ def _matching(files: tuple[str, ...], patterns: list[str]) -> tuple[str, ...]:
 
 
 def _by_folder(files: tuple[str, ...]) -> Layout:
-    """Layout of a repository without a telling README: `<config>/<split>/…` or `<config>/<split>-….parquet`."""
+    """Layout of a repository whose README assigns nothing: `<config>/<split>/0000.parquet` or `<config>/<split>-….csv`.
+
+    A folder `data` at the top is no configuration, and files beside the README are the configuration `default`. Data
+    files of a loading script are laid out as only the script knows, so they are not taken for anything.
+    """
+    if any(name.endswith(".py") and "/" not in name for name in files):
+        return {}
     found: dict[str, dict[str, tuple[str, ...]]] = {}
-    for name in files:
-        parts = name.split("/")
-        if _readable(name) and len(parts) in {2, 3}:
-            split = parts[1] if len(parts) == 3 else parts[1].partition(".")[0].partition("-")[0]
-            splits = found.setdefault(parts[0], {})
-            splits[split] = (*splits.get(split, ()), name)
+    for name in filter(_readable, files):
+        *folders, file = name.removeprefix("data/").split("/")
+        split = file.partition(".")[0].partition("-")[0]
+        if split.isdigit() and folders:
+            split = folders.pop()
+        splits = found.setdefault("/".join(folders) or "default", {})
+        splits[split] = (*splits.get(split, ()), name)
     return found
 
 

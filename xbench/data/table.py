@@ -1,6 +1,5 @@
 """Files of one split -> rows, through `datasets`."""
 
-import contextlib
 import csv
 import tempfile
 from collections.abc import Callable, Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from xbench.data.place import FORMATS, Place, features, options
+from xbench.data.quiet import quiet
 from xbench.errors import BadFile
 
 Convert: TypeAlias = Callable[[Any], Any]
@@ -69,7 +69,7 @@ def _load(where: Place, config: str, files: tuple[Path, ...], limit: int) -> Any
     if ending != "parquet" or not _typed(files[0]):
         extra["features"] = features(where, config)
     paths = [str(path) for path in files]
-    with _quiet(), tempfile.TemporaryDirectory(prefix="xbench-") as cache:
+    with quiet(datasets.utils), tempfile.TemporaryDirectory(prefix="xbench-") as cache:
         try:
             builder = datasets.load_dataset_builder(
                 FORMATS[ending], data_files={"rows": paths}, cache_dir=cache, **extra
@@ -128,19 +128,3 @@ def _convert(kind: Any, nulls: bool) -> Convert | None:
 
 def _fields(value: dict[str, Any] | None, fields: dict[str, Convert]) -> dict[str, Any] | None:
     return value and value | {name: convert(value[name]) for name, convert in fields.items()}
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Neither progress bars nor log lines of `datasets`: what went wrong comes as an exception."""
-    from datasets.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars, logging
-
-    shown, level = not are_progress_bars_disabled(), logging.get_verbosity()
-    disable_progress_bars()
-    logging.set_verbosity(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shown:
-            enable_progress_bars()

@@ -122,5 +122,5 @@ class Sampler:
 
 def _encoded(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[Ids]:
     """Token numbers of each text, without special tokens."""
-    rows = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False)["input_ids"]
+    rows = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
     return [np.array(row, dtype=np.int64) for row in rows]

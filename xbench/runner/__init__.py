@@ -6,9 +6,9 @@ from pathlib import Path
 
 from xbench import store
 from xbench.errors import XbenchError
+from xbench.recipe import Precision
 from xbench.record import Record, Run
 from xbench.runner.gold import Gold
-from xbench.recipe import Precision
 from xbench.runner.plan import Job, Order, Plan, order, plan
 from xbench.runner.watch import Silent, Watch
 from xbench.runner.work import perform

@@ -14,8 +14,8 @@ import torch
 import xbench
 from xbench.errors import BadOption
 from xbench.opening import Opened
-from xbench.record import Counts, DataUsed, Provenance, signature
 from xbench.recipe import Precision
+from xbench.record import DataUsed, Provenance, signature
 from xbench.runner.plan import Job
 
 PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "numpy", "pyarrow", "sentencepiece")
@@ -112,8 +112,12 @@ def _version(package: str) -> str:
 def _git(folder: Path) -> dict[str, str] | None:
     """Commit and dirty flag of the checkout that the command ran in; None outside one or without git."""
     try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
-        state = subprocess.run(["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+        )
+        state = subprocess.run(
+            ["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return {"commit": commit.stdout.strip(), "dirty": "yes" if state.stdout.strip() else "no"}

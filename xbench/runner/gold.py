@@ -33,7 +33,13 @@ class Gold:
             try:
                 split = data.scored_split(job.task, language, data=self.mirror)
                 if language == job.run.source and _chose(job, split):
-                    missing.append(Missing(language=language, split=split, why="this dev split chooses the checkpoint, so it cannot score it"))
+                    missing.append(
+                        Missing(
+                            language=language,
+                            split=split,
+                            why="this dev split chooses the checkpoint, so it cannot score it",
+                        )
+                    )
                     continue
                 key = (job.task.name, language, split, str(job.recipe.limit_test))
                 if key not in self._kept:

@@ -14,6 +14,7 @@ from xbench.recipe import Precision, Recipe
 from xbench.record import Record, Run
 from xbench.task import Task
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What a user asks for, in the user's words."""
@@ -50,7 +51,9 @@ def order(
         raise BadOption(f"a suite ({suite}) and tasks ({', '.join(tasks)}) were both named; name one of the two")
     opened = catalogue.suites.open(suite) if suite else None
     if not tasks and opened is None:
-        raise BadOption(f"name tasks with --task or a suite with --suite. Suites: {', '.join(catalogue.suites.names())}.")
+        raise BadOption(
+            f"name tasks with --task or a suite with --suite. Suites: {', '.join(catalogue.suites.names())}."
+        )
     encoders = tuple(encoders) or (opened.encoders if opened else ())
     if not encoders:
         raise BadOption("name an encoder with --encoder: a registered name (`xbench encoders`), a folder, or a Hub id")
@@ -134,7 +137,9 @@ def _encoders(order: Order, faults: Faults) -> list[tuple[Encoder, str]]:
         with faults:
             encoder = catalogue.encoder(name)
             if encoder.name in found:
-                raise BadOption(f"two encoders are called {encoder.name!r}; give one another name: --encoder NAME={name}")
+                raise BadOption(
+                    f"two encoders are called {encoder.name!r}; give one another name: --encoder NAME={name}"
+                )
             found[encoder.name] = (encoder, identify(encoder).weights)
     return list(found.values())
 
@@ -154,7 +159,9 @@ def _tasks(order: Order, faults: Faults) -> tuple[list[Job], list[str]]:
             unknown[task.name] = strange
             run = Run(task.name, "", recipe.name, source, 0)
             kind = catalogue.kinds.open(task.kind)
-            jobs[task.name] = Job(run=run, task=task, kind=kind, encoder=Encoder(name=""), recipe=recipe, languages=targets)
+            jobs[task.name] = Job(
+                run=run, task=task, kind=kind, encoder=Encoder(name=""), recipe=recipe, languages=targets
+            )
     for language in order.languages:
         lacking = [name for name, strange in unknown.items() if language in strange]
         if lacking and len(lacking) == len(unknown):
@@ -169,9 +176,13 @@ def _recipe(task: Task, order: Order) -> Recipe:
     book = catalogue.recipes.open(order.recipe)
     recipe = book.recipe(task.name, task.kind)
     if recipe is None:
-        raise BadOption(f"recipe {book.name!r} says nothing of tasks of the kind {task.kind!r} ({task.name}); it has {', '.join(book.kinds)}")
+        raise BadOption(
+            f"recipe {book.name!r} says nothing of tasks of the kind {task.kind!r} ({task.name}); it has {', '.join(book.kinds)}"
+        )
     if recipe.selection == "source-dev" and not task.training.dev:
-        raise BadOption(f"recipe {book.name!r} selects on the source's dev split, but {task.name} has none that may be used for it")
+        raise BadOption(
+            f"recipe {book.name!r} selects on the source's dev split, but {task.name} has none that may be used for it"
+        )
     if order.precision:
         recipe = replace(recipe, precision=order.precision)
     return recipe.limited(train=order.limit_train if recipe.selection != "none" else 0, test=order.limit_test)
@@ -184,7 +195,9 @@ def _source(task: Task, wanted: str) -> str:
     if languages.same(wanted, task.source):
         return task.source
     if "{language}" not in task.training.config and task.training.keep is None:
-        raise BadOption(f"{task.name} can be trained on {task.source!r} only: its training set {task.training.repo} is in one language")
+        raise BadOption(
+            f"{task.name} can be trained on {task.source!r} only: its training set {task.training.repo} is in one language"
+        )
     found = languages.match(wanted, task.targets)
     if not found:
         raise UnknownName(f"source language of {task.name}:", wanted, task.targets)

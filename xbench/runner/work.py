@@ -64,7 +64,9 @@ def perform(group: Sequence[Job], order: Order, gold: Gold, watch: Watch) -> lis
     device = facts.device_of(order.device)
     started = facts.now()
     bench = _bench(group[0], order, device)
-    fitted, train, dev = _fitted(group[0], bench, order, gold, watch) if _worth_it(group[0], tests) else (None, None, None)
+    fitted, train, dev = (
+        _fitted(group[0], bench, order, gold, watch) if _worth_it(group[0], tests) else (None, None, None)
+    )
     paths = []
     for job in group:
         rows, missing = tests[job.task.name]
@@ -113,7 +115,9 @@ def _fitted(job: Job, bench: Bench, order: Order, gold: Gold, watch: Watch) -> t
     dev = gold.dev(job) if job.recipe.selection == "source-dev" else None
     features = bench.kind.encode(train.examples, bench.setting, training=True)
     if not features:
-        raise BadOption(f"nothing to learn from: the first {len(train.ids)} training rows of {job.task.name} give no features")
+        raise BadOption(
+            f"nothing to learn from: the first {len(train.ids)} training rows of {job.task.name} give no features"
+        )
     watch.begin(f"fine-tuning {job.run}", 0)
     fitted = fit(
         bench.opened, bench.kind, features, bench.setting, seed=job.run.seed, device=bench.device,
@@ -217,4 +221,6 @@ def _vectors(bench: Bench) -> str:
     recipe: Recipe = bench.setting.recipe
     blocks = bench.opened.blocks
     block = blocks // 2 + 1 if recipe.middle else recipe.layer or blocks
-    return f"block{block}of{blocks}-{bench.setting.pooling}-length{bench.setting.limit}" + ("-centred" if recipe.centre else "")
+    return f"block{block}of{blocks}-{bench.setting.pooling}-length{bench.setting.limit}" + (
+        "-centred" if recipe.centre else ""
+    )

@@ -77,7 +77,7 @@ class Nature:
         self._names: Mapping[NameKind, tuple[Name, ...]] = names(world)
         self._held = {name for pool in self._names.values() for name in pool[IN_TEXT:]}
 
-    def event(self, dice: Dice, *, pool: Pool = "known", named: float = 0.4, negated: float = 0.1) -> Event:
+    def event(self, dice: Dice, *, pool: Pool = "known", named: float = 0.3, negated: float = 0.1) -> Event:
         """One event; `named` is the probability that the subject has a name (the object: a third of it)."""
         action = dice.weighted(self._actions)
         return Event(

@@ -13,16 +13,21 @@ SITES: tuple[Site, ...] = ("verb", "verb", "subject", "object", "subject adjecti
 """Where the one substitution happens; twice as likely in the verb as in each of the others."""
 
 
-def inference(dice: Dice, nature: Nature, label: int, pool: Pool = "known") -> tuple[Event, Event]:
+def inference(
+    dice: Dice, nature: Nature, label: int, pool: Pool = "known", *, bare: bool = False
+) -> tuple[Event, Event]:
     """A premise and a hypothesis of which `label` (0 entailment, 1 neutral, 2 contradiction) holds.
 
     Matched: one substitution at a random site carries the label, and all else, what is dropped included, is drawn alike
     for the three. Without that an encoder that never learned anything beats chance by counting words.
     """
     site = dice.pick(SITES)
-    premise = nature.event(dice, pool=pool, negated=0.0)
+    named = 0.0 if bare else 0.3
+    premise = nature.event(dice, pool=pool, negated=0.0, named=named)
     while not _has(premise, site):
-        premise = nature.event(dice, pool=pool, negated=0.0)
+        premise = nature.event(dice, pool=pool, negated=0.0, named=named)
+    if bare:
+        premise = _bared(premise, site)
     if site == "verb":
         hypothesis = _verb(dice, premise, label)
     elif site in ("subject", "object"):
@@ -91,9 +96,13 @@ def altered(dice: Dice, event: Event) -> Event:
     return replace(event, action=dice.other(ACTIONS, event.action))
 
 
-def opposite(adjective: int) -> int:
-    """The adjective at the other pole, in the same of its two synonyms."""
-    return adjective ^ 2
+def related(dice: Dice, adjective: int, label: int) -> int:
+    """An adjective that follows from this one (its synonym), is left open by it (unrelated), or contradicts it."""
+    if label == ENTAILMENT:
+        return adjective ^ 1
+    if label == NEUTRAL:
+        return 4 * dice.other(ADJECTIVE_PAIRS, adjective // 4) + dice.index(4)
+    return adjective ^ 2 ^ dice.index(2)
 
 
 def _has(event: Event, site: Site) -> bool:
@@ -132,12 +141,7 @@ def _noun(dice: Dice, premise: Event, site: Site, label: int) -> tuple[Event, Ev
 
 def _adjective(dice: Dice, premise: Event, site: Site, label: int) -> Event:
     """Synonym, unrelated or opposite adjective."""
-    adjective = _at(premise, site).adjective or 0
-    if label == ENTAILMENT:
-        return _put(premise, site, adjective=adjective ^ 1)
-    if label == NEUTRAL:
-        return _put(premise, site, adjective=4 * dice.other(ADJECTIVE_PAIRS, adjective // 4) + dice.index(4))
-    return _put(premise, site, adjective=opposite(adjective) ^ dice.index(2))
+    return _put(premise, site, adjective=related(dice, _at(premise, site).adjective or 0, label))
 
 
 def _at(event: Event, site: Site) -> Actor:
@@ -163,6 +167,13 @@ def _dropped(dice: Dice, event: Event, site: Site) -> Event:
     ]
     left = [one for one in bare if one is not None]
     return dice.pick(left) if left else event
+
+
+def _bared(event: Event, site: Site) -> Event:
+    """The event without place, time, and every adjective that is not the site."""
+    event = replace(event, place=None, time=None, fronted=False)
+    event = event if site == "subject adjective" else _without(event, "subject")
+    return event if site == "object adjective" else _without(event, "object")
 
 
 def _without(event: Event, actor: Literal["subject", "object"]) -> Event:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from xbench.world.chance import Dice
 from xbench.world.events import Nature, hypernym
-from xbench.world.examples import inference, opposite, quiz
+from xbench.world.examples import inference, quiz, related
 from xbench.world.grammar import Token, state, tell, text
 from xbench.world.languages import World
 from xbench.world.lexicon import NOUNS, Speech
@@ -42,9 +42,9 @@ def translations(world: World, nature: Nature, speech: Speech, source: Speech) -
 
 
 def _argument(dice: Dice, nature: Nature, speech: Speech) -> list[Token]:
-    """Premise, connective, hypothesis."""
+    """Premise, connective, hypothesis; half of the time of bare nouns and verbs, where the relation is plainest."""
     label = dice.index(3)
-    premise, hypothesis = inference(dice, nature, label, "text")
+    premise, hypothesis = inference(dice, nature, label, "text", bare=dice.under(0.5))
     return [*tell(premise, speech), Token(speech.function(CONNECTIVES[label])), *tell(hypothesis, speech)]
 
 
@@ -57,18 +57,15 @@ def _interview(dice: Dice, nature: Nature, speech: Speech) -> list[Token]:
 
 
 def _attributes(dice: Dice, nature: Nature, speech: Speech) -> list[Token]:
-    """Four statements about a noun: what it is, how it is, and how it is not."""
+    """What a noun is and how it is, then twice how it is, how else, and which connective that takes."""
     noun = dice.index(NOUNS)
-    said: list[Token] = []
-    for _ in range(4):
-        adjective = nature.adjective(dice, noun)
-        match dice.index(3):
-            case 0:
-                said += state(noun, f"noun/{hypernym(noun)}", speech)
-            case 1:
-                said += state(noun, f"adjective/{adjective}", speech)
-            case _:
-                said += state(noun, f"adjective/{opposite(adjective) ^ dice.index(2)}", speech, negated=True)
+    said = state(noun, f"noun/{hypernym(noun)}", speech)
+    for _ in range(2):
+        first, label, negated = nature.adjective(dice, noun), dice.index(3), dice.under(0.35)
+        second = related(dice, first, 2 - label if negated else label)
+        said += state(noun, f"adjective/{first}", speech)
+        said += [Token(speech.function(CONNECTIVES[label]))]
+        said += state(noun, f"adjective/{second}", speech, negated=negated)
     return said
 
 
