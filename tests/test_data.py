@@ -190,6 +190,19 @@ def test_patterns_of_a_readme(tmp_path: Path, paths: str) -> None:
     assert dict(data.available(Source("own/set"), data=tmp_path)) == {"one": ("train",)}
 
 
+def test_a_readme_that_names_a_folder_or_nothing_sensible(tmp_path: Path) -> None:
+    folder = write_mirror(tmp_path, "own/set", {"en": {"test": nli_rows(5), "train": nli_rows(5)}}, nli_types())
+    readme = folder / "README.md"
+    readme.write_text("---\nconfigs:\n- config_name: one\n  data_dir: ./en\n---\n")
+    assert dict(data.available(Source("own/set"), data=tmp_path)) == {"one": ("test", "train")}
+    assert get(small_task(source=Source("own/set", config="one")), tmp_path).used.rows == 5
+    readme.write_text("---\nconfigs: [en, de]\n---\n")
+    with pytest.raises(NoSuchData, match=r"`configs` of .*README\.md cannot be understood"):
+        data.available(Source("own/set"), data=tmp_path)
+    readme.write_text("---\nlicense: mit\nconfigs:\n---\n")
+    assert dict(data.available(Source("own/set"), data=tmp_path)) == {"en": ("test", "train")}
+
+
 def test_quotation_marks_and_na_of_tab_separated_files_are_text(tmp_path: Path) -> None:
     """With quoting, XTREME's readers lost 199 rows of XNLI."""
     folder = write_mirror(tmp_path, "own/set", {"en": {"test": nli_rows(1)}}, nli_types())

@@ -78,7 +78,9 @@ def test_too_long_a_pair_is_cut_at_its_longer_sentence(architecture: str, tmp_pa
 
 def test_an_example_of_just_the_limit_is_not_cut(bert: Path) -> None:
     _, setting = set_up(bert, kind, LABELS, length=7)
-    exact, over = kind.encode([Pair("dog dog", "dog dog", "no"), Pair("dog dog dog", "dog dog", "no")], setting, training=True)
+    exact, over = kind.encode(
+        [Pair("dog dog", "dog dog", "no"), Pair("dog dog dog", "dog dog", "no")], setting, training=True
+    )
     assert (len(exact.ids), exact.truncated) == (7, False)
     assert (len(over.ids), over.truncated) == (7, True)
 

@@ -107,9 +107,16 @@ def test_a_fresh_head_depends_on_the_seed_alone(bert: Path) -> None:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("labels", [("x", "y", "z"), ("x", "y")], ids=["same size", "other size"])
+@pytest.mark.parametrize(
+    ("labels", "unnamed"),
+    [
+        pytest.param(("x", "y", "z"), False, id="same size"),
+        pytest.param(("x", "y"), False, id="other size"),
+        pytest.param(("x", "y", "z"), True, id="without its class's name"),
+    ],
+)
 def test_a_head_of_another_task_does_not_leak(
-    architecture: str, labels: tuple[str, ...], tiny: Path, tmp_path: Path
+    architecture: str, labels: tuple[str, ...], unnamed: bool, tiny: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(tiny / architecture, tmp_path / "nli"))
     names = {0: "contradiction", 1: "neutral", 2: "entailment"}
@@ -120,6 +127,8 @@ def test_a_head_of_another_task_does_not_leak(
         for parameter in nli.parameters():
             parameter.add_(1)
     nli.save_pretrained(folder)
+    if unnamed:
+        change_config(folder, architectures=None)
     opened = open_encoder(encoder(folder), kind(), labels, seed=0)
     again = open_encoder(encoder(folder), kind(), labels, seed=0)
     assert not set(names.values()) & set(opened.model.config.id2label.values())

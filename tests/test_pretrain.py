@@ -11,7 +11,16 @@ from xbench.world import OWNER, Language, World, write_mirror
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from xbench.pretrain import BadCorpus, BadSettings, Corpus, Pretraining, learn_tokenizer, pretrain, read_corpus  # noqa: E402
+from xbench.pretrain import (  # noqa: E402
+    BadCorpus,
+    BadSettings,
+    Corpus,
+    Pretraining,
+    learn_tokenizer,
+    pretrain,
+    read_corpus,
+    with_settings,
+)
 from xbench.pretrain.batches import Sampler  # noqa: E402
 
 WORLD = World(
@@ -82,6 +91,25 @@ def test_wrong_settings_are_all_said_at_once():
         Pretraining(layers=0, masked=2.0, heads=3)
     with pytest.raises(BadSettings, match="no architecture 'gpt2'; there are xlm-roberta"):
         Pretraining(architecture="gpt2")
+
+
+def test_settings_are_read_from_texts():
+    read = with_settings({"steps": 7}, ["rate=1e-4", "mean_pooling=false", "betas=0.9,0.95", "architecture=bert"])
+    assert read == Pretraining(steps=7, rate=1e-4, mean_pooling=False, betas=(0.9, 0.95), architecture="bert")
+    with pytest.raises(BadSettings, match=r"unknown setting 'layer'; did you mean layers\?.*steps is a whole number, not 'x'"):
+        with_settings({}, ["layer=3", "steps=x"])
+    with pytest.raises(BadSettings, match="does not read NAME=VALUE"):
+        with_settings({}, ["layers"])
+
+
+def test_a_mirror_that_was_made_anew_is_read_anew(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    texts = [
+        read_corpus(write_mirror(tmp_path / name, world=replace(WORLD, seed=seed)), [f"{OWNER}/text:near:train:text"], [])
+        for seed, name in enumerate("ab")
+    ]
+    assert texts[0].texts["near"] != texts[1].texts["near"]
 
 
 @pytest.mark.parametrize("words", ["word", "bpe", "unigram"])

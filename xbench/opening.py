@@ -24,8 +24,9 @@ from xbench.encoder import Encoder
 from xbench.errors import EncoderError, NotACheckpoint, UnknownArchitecture, near
 from xbench.kinds import Kind
 
-PRETRAINED = ("ForMaskedLM", "ForPreTraining", "WithLMHeadModel", "Model")
-"""Ends of the names of classes whose weights beside the encoder's come from pre-training, not from another task."""
+PRETRAINED = ("ForMaskedLM", "ForPreTraining", "WithLMHeadModel")
+"""Ends of the names of classes whose weights beside the encoder's come from pre-training, not from another task. Some
+architectures share part of them with their heads, as ModernBERT does; those are then kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ def open_encoder(
     """Load an encoder with a fresh head of the kind.
 
     All weights that the checkpoint does not bring are drawn under `seed`, whatever torch's global generator holds, and
-    that generator is left as it was. A head that the checkpoint brings from another task is not kept.
+    that generator is left as it was. Nothing is kept of a head that the checkpoint brings from another task.
 
     Raises NotACheckpoint, UnknownArchitecture, EncoderError where the tokenizer needs a package that is not installed,
     and BrokenPlugin where the encoder's `made` cannot be called.
@@ -91,7 +92,7 @@ def open_encoder(
         unread=unread,
         typed=typed and "token_type_ids" in inspect.signature(model.forward).parameters,
         positions=min(_positions(model), tokenizer.model_max_length),
-        blocks=int(config.num_hidden_layers),
+        blocks=int(getattr(config, "num_hidden_layers", 0)),
         own_length=read_json(located.folder / "sentence_bert_config.json").get("max_seq_length"),
         architecture=str(config.model_type),
         checkpoint=encoder.made or encoder.checkpoint,
@@ -172,7 +173,7 @@ def _model(auto: Any, config: PreTrainedConfig, folder: Path, *, seed: int, trus
             raise NotACheckpoint(f"the weights in {folder} cannot be loaded: {cause}") from cause
         prefix = model.base_model_prefix if model.base_model is not model else ""
         _check_loaded(loaded, prefix, model, folder)
-        if prefix and not str((config.architectures or ["Model"])[0]).endswith(PRETRAINED):
+        if prefix and not str((config.architectures or ["unknown"])[0]).endswith(PRETRAINED):
             torch.manual_seed(seed)
             _renew_head(model)
     return model  # type: ignore[no-any-return]

@@ -28,9 +28,8 @@ def predict(
     """Scores of each feature, as `kind.forward` gives them: shape (…), or (tokens, …) where the kind is per token.
 
     `precision` is fp32 or bf16 (autocast). `tokens_per_batch` 0 takes what suits the device. The model is moved to the
-    device and its mode is left as it was. Equal calls give equal scores on a CPU, bit for bit.
-
-    Raises ScoringError where a score is not a number, DoesNotFit where memory runs out.
+    device and its mode is left as it was. Equal calls give equal scores on a CPU. Raises ScoringError where a score is
+    not a number, DoesNotFit where memory runs out.
     """
     device = torch.device(device)
     model = opened.model.to(device)  # type: ignore[arg-type]
@@ -41,12 +40,12 @@ def predict(
     try:
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             for indices in by_length(features, budget):
-                read = [features[index] for index in indices]
-                batch = pad(read, pad_id=setting.tokenizer.pad_token_id, device=device)
+                batch = pad(
+                    [features[index] for index in indices], pad_id=setting.tokenizer.pad_token_id, device=device
+                )
                 given = kind.forward(model, batch, setting).float().cpu().numpy()
                 for index, row in zip(indices, given, strict=True):
-                    # A copy: a view would keep the padding of the whole batch alive.
-                    scores[index] = row[: len(features[index].ids)].copy() if kind.per_token else row
+                    scores[index] = _cut(row, features[index]) if kind.per_token else row
     except (RuntimeError, MemoryError) as cause:
         if not out_of_memory(cause):
             raise
@@ -57,6 +56,11 @@ def predict(
         model.train(training)
     _check(scores)
     return scores
+
+
+def _cut(row: NDArray[np.float32], feature: Feature) -> NDArray[np.float32]:
+    """What belongs to the feature's own tokens, copied: a view would keep the padding of the whole batch."""
+    return row[: len(feature.ids)].copy()
 
 
 def _check(scores: Sequence[NDArray[np.float32]]) -> None:

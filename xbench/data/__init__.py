@@ -124,8 +124,12 @@ def _splits(task: Task, source: Source, where: Place, language: str) -> Mapping[
     if where.unreachable:
         raise NoSuchData(f"{where} could not be reached, and its cache lacks {config} ({where.unreachable})")
     there = [code for code in dict.fromkeys((*task.targets, task.source)) if source.config_of(code) in where.layout]
-    listed = f"languages {', '.join(there)}" if there else f"configurations {', '.join(sorted(where.layout)[:40])}"
+    listed = f"languages {_listed(there)}" if there else f"configurations {_listed(sorted(where.layout))}"
     raise LacksLanguage(f"{task.name}: {where} has no {language} (configuration {config!r}). It has the {listed}")
+
+
+def _listed(names: list[str], most: int = 20) -> str:
+    return ", ".join(names[:most]) + (f", … ({len(names)} in all)" if len(names) > most else "")
 
 
 def _lacks_split(task: Task, where: Place, language: str, split: str, splits: Mapping[str, Any]) -> Exception:

@@ -206,15 +206,27 @@ def _stamp(folder: Path) -> tuple[int, int]:
 @lru_cache(maxsize=256)
 def _layout(folder: Path, stamp: tuple[int, int], files: tuple[str, ...]) -> Layout:
     """Which files are which split, as the README says, else as the folders are named. Kept: a README can be long."""
-    from datasets.data_files import sanitize_patterns
-
-    configs: dict[str, dict[str, tuple[str, ...]]] = {}
-    for config in card(folder, stamp).get("configs", ()):
-        patterns = sanitize_patterns(config.get("data_files", {}))
-        splits = {str(split): _matching(files, wanted) for split, wanted in patterns.items()}
-        configs[config["config_name"]] = {split: found for split, found in splits.items() if found}
+    configs: dict[str, Mapping[str, tuple[str, ...]]] = {}
+    try:
+        for entry in card(folder, stamp).get("configs") or ():
+            configs[str(entry.get("config_name", "default"))] = _assigned(entry, files)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise NoSuchData(f"the `configs` of {folder / README} cannot be understood: {error}") from error
     # A configuration none of whose files is there is one that a partial mirror left out.
     return {name: splits for name, splits in configs.items() if splits} if configs else _by_folder(files)
+
+
+def _assigned(entry: Mapping[str, Any], files: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    """Split -> files of one configuration of a README: by patterns, or by a folder whose files name the splits."""
+    from datasets.data_files import sanitize_patterns
+
+    if "data_dir" in entry and "data_files" not in entry:
+        root = str(entry["data_dir"]).strip("./") + "/"
+        inner = _by_folder(tuple(name.removeprefix(root) for name in files if name.startswith(root)))
+        return {split: tuple(root + name for name in names) for split, names in inner.get("default", {}).items()}
+    patterns = sanitize_patterns(entry.get("data_files", {}))
+    splits = {str(split): _matching(files, wanted) for split, wanted in patterns.items()}
+    return {split: found for split, found in splits.items() if found}
 
 
 @lru_cache(maxsize=256)
@@ -231,8 +243,8 @@ def card(folder: Path, stamp: tuple[int, int]) -> dict[str, Any]:
 def options(where: Place, config: str) -> dict[str, Any]:
     """What the README adds for the reader of a configuration's files, such as the separator of a table."""
     known = {"config_name", "data_files", "data_dir", "default", "version", "description", "drop_labels"}
-    for entry in card(where.folder, _stamp(where.folder)).get("configs", ()):
-        if entry["config_name"] == config:
+    for entry in card(where.folder, _stamp(where.folder)).get("configs") or ():
+        if entry.get("config_name", "default") == config:
             return {key: value for key, value in entry.items() if key not in known}
     return {}
 
@@ -241,7 +253,7 @@ def features(where: Place, config: str) -> Any:
     """The columns' types as the README tells them, or None; files mostly carry their own."""
     from datasets import DatasetInfo
 
-    told = card(where.folder, _stamp(where.folder)).get("dataset_info", ())
+    told = card(where.folder, _stamp(where.folder)).get("dataset_info") or ()
     for info in [told] if isinstance(told, dict) else told:
         if info.get("config_name", "default") == config and info.get("features"):
             return DatasetInfo._from_yaml_dict({"features": info["features"]}).features
@@ -249,9 +261,10 @@ def features(where: Place, config: str) -> Any:
 
 
 def _matching(files: tuple[str, ...], patterns: list[str]) -> tuple[str, ...]:
-    """Files that match one of a README's patterns, in their order."""
+    """Files that match a README's patterns, in the order of the patterns."""
     plain = [str(pattern).removeprefix("./").replace("**/", "*") for pattern in patterns]
-    return tuple(name for name in files if any(fnmatchcase(name, pattern) for pattern in plain) and _readable(name))
+    found = (name for pattern in plain for name in files if fnmatchcase(name, pattern) and _readable(name))
+    return tuple(dict.fromkeys(found))
 
 
 def _by_folder(files: tuple[str, ...]) -> Layout:

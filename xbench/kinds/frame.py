@@ -25,8 +25,10 @@ LONE_SPACES = ("▁", "▁▁", "Ġ", "ĠĠ")
 """Tokens of SentencePiece and byte-level BPE that stand for white space alone. Some tokenizers give such a token the
 offsets of the character after it."""
 
-UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
-"""First words of the Unicode names of letters whose scripts put no spaces between words."""
+UNSPACED = (
+    "CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "IDEOGRAPHIC", "FULLWIDTH",
+)  # fmt: skip
+"""First words of the Unicode names of characters whose scripts put no spaces between words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from xbench.pretrain.corpus import Corpus, read_corpus
 from xbench.pretrain.loop import pretrain
-from xbench.pretrain.settings import ARCHITECTURES, BadCorpus, BadSettings, Pretraining
+from xbench.pretrain.settings import ARCHITECTURES, BadCorpus, BadSettings, Pretraining, with_settings
 from xbench.pretrain.vocabulary import learn_tokenizer
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "learn_tokenizer",
     "pretrain",
     "read_corpus",
+    "with_settings",
 ]

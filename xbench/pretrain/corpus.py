@@ -1,11 +1,13 @@
 """Texts by language, and translation pairs, read from Hub datasets or from a mirror of them."""
 
 import difflib
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from xbench.data.quiet import quiet
 from xbench.pretrain.settings import BadCorpus
 
 
@@ -117,14 +119,19 @@ def _configs(data: Path | None, repo: str, config: str) -> list[str]:
 
 def _rows(data: Path | None, repo: str, config: str, split: str) -> Any:
     """The rows of a split; `rows[column]` are a column's values."""
-    from datasets import get_dataset_split_names, load_dataset
+    from datasets import get_dataset_split_names, load_dataset, utils
 
     place = _place(data, repo)
     try:
         known = list(get_dataset_split_names(place, config))
         if split not in known:
             raise BadCorpus(f"{repo!r}, config {config!r}, has no split {split!r}{_exist(split, known)}")
-        return load_dataset(place, config, split=split)
+        if data is None:
+            return load_dataset(place, config, split=split)
+        # datasets finds what it read before by the folder's name and files' names: a mirror that was made anew would be
+        # read as it once was. So nothing is kept from it.
+        with quiet(utils), tempfile.TemporaryDirectory(prefix="xbench-") as cache:
+            return load_dataset(place, config, split=split, cache_dir=cache, keep_in_memory=True)
     except BadCorpus:
         raise
     except Exception as error:  # as above

@@ -1,7 +1,10 @@
 """Every number that changes what pre-training learns, and what it refuses."""
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
+
+from xbench.errors import BadOption, DataError, near
 
 Words: TypeAlias = Literal["word", "bpe", "unigram"]
 """How text is cut: `word` keeps every word of the corpus whole and spells the others; the rest are subword models."""
@@ -10,11 +13,11 @@ ARCHITECTURES = ("xlm-roberta", "modernbert", "bert")
 """Shapes that can be built from nothing; any masked language model of transformers can be trained onwards."""
 
 
-class BadCorpus(ValueError):
+class BadCorpus(DataError, ValueError):
     """Texts that cannot be had or cannot be used: an unknown repository, config, split or column, or no text at all."""
 
 
-class BadSettings(ValueError):
+class BadSettings(BadOption, ValueError):
     """Settings that make no sense, alone or together."""
 
 
@@ -95,3 +98,53 @@ class Pretraining:
 
     def _shares(self) -> tuple[tuple[str, float], ...]:
         return tuple((name, getattr(self, name)) for name in ("masked", "translated", "cut", "dropout"))
+
+
+def with_settings(base: Mapping[str, Any], given: Sequence[str]) -> Pretraining:
+    """The defaults with the values of `base`, and over these the texts `NAME=VALUE`; pairs of numbers are `0.9,0.98`.
+
+    BadSettings, saying everything that is wrong at once, where a name is unknown or a value is not of its kind.
+    """
+    defaults, values, wrong = asdict(Pretraining()), dict(base), list[str]()
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            wrong.append(f"{text!r} does not read NAME=VALUE")
+        elif name not in defaults:
+            wrong.append(f"unknown setting {name!r}{near(name, defaults)}")
+        else:
+            try:
+                values[name] = _parsed(value, defaults[name])
+            except ValueError:
+                wrong.append(f"{name} is {_kind(defaults[name])}, not {value!r}")
+    if wrong:
+        raise BadSettings("; ".join(wrong))
+    return Pretraining(**values)
+
+
+def _parsed(text: str, default: object) -> object:
+    """The text as a value of the default's kind."""
+    match default:
+        case bool():
+            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[_known(text)]
+        case int():
+            return int(text)
+        case float():
+            return float(text)
+        case tuple():
+            first, second = map(float, text.split(","))
+            return first, second
+        case _:
+            return text
+
+
+def _known(text: str) -> str:
+    """A word for true or false, in small letters."""
+    if (low := text.lower()) in ("true", "1", "yes", "false", "0", "no"):
+        return low
+    raise ValueError(text)
+
+
+def _kind(default: object) -> str:
+    names = {bool: "true or false", int: "a whole number", float: "a number", tuple: "two numbers with a comma between"}
+    return names.get(type(default), "a name")

@@ -29,8 +29,8 @@ Name: TypeAlias = tuple[int, ...]
 NameKind: TypeAlias = Literal["first", "last", "place", "organisation"]
 NAME_KINDS: tuple[NameKind, ...] = ("first", "last", "place", "organisation")
 PER_KIND = 40
-IN_TEXT, IN_TRAIN = 24, 32
-"""Names 0..23 of a kind occur in texts; 24..31 only in the training split of tagging; 32..39 only in its others."""
+IN_TEXT, IN_TRAIN = 14, 27
+"""Names 0..13 of a kind occur in texts; 14..26 only in the training split of tagging; 27..39 only in its others."""
 
 
 def meanings() -> tuple[str, ...]:
