@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 
 from toys import set_up
-
 from xbench.kinds import Kind, Setting
 from xbench.opening import Opened
 

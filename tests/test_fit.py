@@ -1,22 +1,18 @@
 """The fine-tuning loop: what is learned depends on the recipe and the seed, and on nothing else."""
 
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tiny import build
-from toys import TEXTS, choices, pairs, set_up
 
-from xbench.errors import BadOption, Diverged, DoesNotFit
-from xbench.fit import Fitted, fit, planned_steps, rate_at
+from tiny import build
+from toys import TEXTS, apart, changed, choices, moved, pairs, set_up, train, weights
+from xbench.fit import planned_steps, rate_at
 from xbench.kinds import Batch, Setting
 from xbench.kinds.choices import kind as choosing
 from xbench.kinds.pairs import kind
-from xbench.opening import Opened
 from xbench.recipe import Recipe
 
 LABELS = ("no", "yes")
@@ -34,46 +30,6 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = (folder / "config.json").read_text()
     (folder / "config.json").write_text(config.replace('_dropout_prob": 0.1', '_dropout_prob": 0.0'))
     return folder
-
-
-def changed(base: Any, **parts: Any) -> Any:
-    """A kind with some of its parts replaced."""
-    names = (
-        "name",
-        "auto",
-        "trained",
-        "per_token",
-        "grouped",
-        "words",
-        "outputs",
-        "encode",
-        "forward",
-        "loss",
-        "decode",
-    )
-    return SimpleNamespace(**{name: getattr(base, name) for name in names} | parts)
-
-
-def train(
-    opened: Opened, setting: Setting, *, using: Any = kind, examples: Any = None, seed: int = 1,
-    dev_score: Callable[[], float] | None = None, **more: Any,
-) -> Fitted:  # fmt: skip
-    features = using.encode(pairs(64) if examples is None else examples, setting, training=True)
-    more = {"device": "cpu", "precision": "fp32"} | more
-    return fit(opened, using, features, setting, seed=seed, dev_score=dev_score, **more)
-
-
-def weights(opened: Opened) -> dict[str, torch.Tensor]:
-    return {name: parameter.detach().clone() for name, parameter in opened.model.named_parameters()}
-
-
-def moved(before: dict[str, torch.Tensor], opened: Opened) -> set[str]:
-    return {name for name, tensor in weights(opened).items() if not torch.equal(tensor, before[name])}
-
-
-def apart(one: Opened, other: Opened) -> float:
-    left, right = weights(one), weights(other)
-    return max(float((left[name] - right[name]).abs().max()) for name in left)
 
 
 def test_the_same_seed_leaves_the_same_weights(bert: Path) -> None:
@@ -229,133 +185,3 @@ def test_frozen_embeddings_stay_and_all_else_moves(bert: Path) -> None:
     before = weights(opened)
     train(opened, setting)
     assert moved(before, opened) == set(before)
-
-
-# Selection
-
-
-def scripted(opened: Opened, scores: list[float]) -> tuple[Callable[[], float], list[dict[str, torch.Tensor]]]:
-    """A dev score that follows a script, and the weights that stood when it was asked."""
-    stood: list[dict[str, torch.Tensor]] = []
-
-    def score() -> float:
-        stood.append(weights(opened))
-        opened.model.eval()  # as scoring does; training must go on with dropout all the same
-        return scores[len(stood) - 1]
-
-    return score, stood
-
-
-def test_the_first_of_the_best_weights_are_kept(bert: Path) -> None:
-    opened, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=10, select_every=3)
-    score, stood = scripted(opened, [0.2, 0.7, 0.7, 0.1])
-    fitted = train(opened, setting, dev_score=score)
-    assert fitted.history == ((3, 0.2), (6, 0.7), (9, 0.7), (10, 0.1))
-    assert (fitted.steps, fitted.selected, fitted.score) == (10, 6, 0.7)
-    assert moved(stood[1], opened) == set()
-    assert moved(stood[2], opened)
-    assert not opened.model.training
-
-
-def test_select_every_0_is_the_end_of_every_epoch(bert: Path) -> None:
-    opened, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=9)
-    score, _ = scripted(opened, [0.1, 0.2, 0.3])
-    fitted = train(opened, setting, dev_score=score)  # 64 items in batches of 16
-    assert [step for step, _ in fitted.history] == [4, 8, 9]
-
-
-def test_patience_ends_training(bert: Path) -> None:
-    opened, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=50, select_every=2, patience=2)
-    score, stood = scripted(opened, [0.5, 0.4, 0.6, 0.6, 0.5])
-    fitted = train(opened, setting, dev_score=score)
-    assert (fitted.steps, fitted.selected, fitted.score) == (10, 6, 0.6)
-    assert moved(stood[2], opened) == set()
-
-
-def test_last_asks_for_no_score(bert: Path) -> None:
-    opened, setting = set_up(bert, kind, LABELS, selection="last", steps=5)
-    score, stood = scripted(opened, [])
-    fitted = train(opened, setting, dev_score=score)
-    assert (fitted.selected, fitted.score, fitted.history, stood) == (5, None, (), [])
-    assert fitted.seconds > 0
-
-
-def test_selection_does_not_change_what_is_learned(bert: Path) -> None:
-    left, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=6, select_every=2)
-    right, last = set_up(bert, kind, LABELS, selection="last", steps=6)
-    score, _ = scripted(left, [0.1, 0.2, 0.3])
-    train(left, setting, dev_score=score)
-    train(right, last)
-    assert apart(left, right) == 0
-
-
-# Precision, progress and refusals
-
-
-def test_bf16_computes_in_bf16_and_keeps_float32_weights(bert: Path) -> None:
-    seen: set[torch.dtype] = set()
-
-    def forward(model: Any, batch: Batch, setting: Setting) -> torch.Tensor:
-        scores = kind.forward(model, batch, setting)
-        seen.add(scores.dtype)
-        return scores
-
-    opened, setting = set_up(bert, kind, LABELS)
-    losses: list[float] = []
-    train(
-        opened, setting, using=changed(kind, forward=forward), precision="bf16",
-        progress=lambda step, steps, loss: losses.append(loss),
-    )  # fmt: skip
-    assert seen == {torch.bfloat16}
-    assert {parameter.dtype for parameter in opened.model.parameters()} == {torch.float32}
-    assert losses[-1] < 0.7 * losses[0]
-
-
-def test_progress_tells_how_far_it_is(bert: Path) -> None:
-    opened, setting = set_up(bert, kind, LABELS, steps=24)
-    told: list[tuple[int, int]] = []
-    train(opened, setting, progress=lambda step, steps, loss: told.append((step, steps)))
-    assert told == [(10, 24), (20, 24), (24, 24)]
-
-
-def test_a_loss_that_is_no_number_is_told_with_its_step(bert: Path) -> None:
-    calls = iter(range(100))
-
-    def loss(scores: torch.Tensor, batch: Batch) -> torch.Tensor:
-        return kind.loss(scores, batch) * (torch.nan if next(calls) >= 12 else 1)
-
-    opened, setting = set_up(bert, kind, LABELS)
-    with pytest.raises(Diverged, match=r"at step 13, with a peak learning rate of 0\.003"):
-        train(opened, setting, using=changed(kind, loss=loss))
-
-
-@pytest.mark.parametrize(
-    "fault", [torch.OutOfMemoryError("full"), RuntimeError("DefaultCPUAllocator: can't allocate memory: 1 bytes")]
-)
-def test_too_little_memory_says_how_to_go_on(fault: Exception, bert: Path) -> None:
-    def forward(*_: object) -> torch.Tensor:
-        raise fault
-
-    opened, setting = set_up(bert, kind, LABELS)
-    for micro, at_once, advised in ((0, 16, 8), (6, 6, 3)):
-        with pytest.raises(
-            DoesNotFit, match=rf"^{at_once} items of up to \d+ tokens .*batch stays 16.*--micro-batch {advised}$"
-        ):
-            train(opened, setting, using=changed(kind, forward=forward), micro_batch=micro)
-
-
-def test_other_faults_are_not_taken_for_memory(bert: Path) -> None:
-    def forward(*_: object) -> torch.Tensor:
-        raise RuntimeError("shapes do not match")
-
-    opened, setting = set_up(bert, kind, LABELS)
-    with pytest.raises(RuntimeError, match="shapes do not match"):
-        train(opened, setting, using=changed(kind, forward=forward))
-
-
-def test_what_cannot_be_done(bert: Path) -> None:
-    opened, setting = set_up(bert, kind, LABELS, selection="source-dev")
-    with pytest.raises(BadOption, match="not one example"):
-        train(opened, setting, examples=[], dev_score=lambda: 0.0)
-    with pytest.raises(BadOption, match="recipe 'toy' selects on the dev split"):
-        train(opened, setting)

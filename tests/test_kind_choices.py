@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from tiny import build
 from toys import TEXTS, choices, set_up
-
 from xbench.errors import UnknownLabel
 from xbench.fit import fit
 from xbench.kinds.choices import kind

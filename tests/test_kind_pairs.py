@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from tiny import ARCHITECTURES, build
 from toys import TEXTS, pairs, set_up
-
 from xbench.errors import UnknownLabel
 from xbench.fit import fit
 from xbench.kinds.pairs import kind

@@ -12,8 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from once import open_once
-from tiny import ARCHITECTURES, TEXTS
 
+from tiny import ARCHITECTURES, TEXTS
 from xbench.encoder import Encoder
 from xbench.errors import BadOption
 from xbench.kinds import Batch, Setting, retrieval

@@ -11,9 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from once import open_once
+
 from tiny import ARCHITECTURES, TEXTS
 from toys import set_up
-
 from xbench.errors import BadOption
 from xbench.kinds import Feature, Setting
 from xbench.kinds.frame import located, pieces

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from once import open_once
+
 from tiny import ARCHITECTURES, TEXTS
 from toys import WORDS, set_up
-
 from xbench.errors import BadOption, UnknownLabel, WrongColumns
 from xbench.kinds import IGNORE, Feature, Setting
 from xbench.kinds.frame import Frame, most_context

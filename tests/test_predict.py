@@ -1,39 +1,19 @@
 """Scores come back one for each feature, in order, whatever they were batched with."""
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tiny import ARCHITECTURES, build
-from toys import TEXTS, pairs, set_up
 
+from tiny import ARCHITECTURES, build
+from toys import TEXTS, changed, pairs, set_up
 from xbench.errors import DoesNotFit, ScoringError
 from xbench.kinds import Batch, Setting
 from xbench.kinds.pairs import kind
 from xbench.predict import predict
 
 LABELS = ("no", "yes")
-
-
-def changed(**parts: Any) -> Any:
-    """The kind `pairs` with some of its parts replaced."""
-    names = (
-        "name",
-        "auto",
-        "trained",
-        "per_token",
-        "grouped",
-        "words",
-        "outputs",
-        "encode",
-        "forward",
-        "loss",
-        "decode",
-    )
-    return SimpleNamespace(**{name: getattr(kind, name) for name in names} | parts)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -56,7 +36,9 @@ def test_per_token_scores_end_with_the_feature(tmp_path: Path) -> None:
 
     opened, setting = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
     features = kind.encode(pairs(20), setting, training=False)
-    scores = predict(opened, changed(forward=ids, per_token=True), features, setting, device="cpu", precision="fp32")
+    scores = predict(
+        opened, changed(kind, forward=ids, per_token=True), features, setting, device="cpu", precision="fp32"
+    )
     assert len({len(feature.ids) for feature in features}) > 3
     for row, feature in zip(scores, features, strict=True):
         assert row[:, 0].tolist() == feature.ids.tolist()
@@ -109,5 +91,11 @@ def test_too_little_memory(fault: Exception, tmp_path: Path) -> None:
         DoesNotFit, match="scoring 512 tokens at once, up to 64 in an example, needs more memory than cpu"
     ):
         predict(
-            opened, changed(forward=forward), features, setting, device="cpu", precision="fp32", tokens_per_batch=512
+            opened,
+            changed(kind, forward=forward),
+            features,
+            setting,
+            device="cpu",
+            precision="fp32",
+            tokens_per_batch=512,
         )

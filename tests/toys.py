@@ -1,13 +1,19 @@
 """Tasks that a tiny random encoder learns within a hundred steps, and what is needed to fine-tune one."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import torch
 
 from xbench.encoder import Encoder
+from xbench.fit import Fitted, fit
 from xbench.kinds import Kind, Setting
+from xbench.kinds.pairs import kind as pairing
 from xbench.opening import Opened, open_encoder
 from xbench.recipe import Recipe
 from xbench.task import Choice, Pair
@@ -60,3 +66,74 @@ def set_up(folder: Path, kind: Kind, labels: Sequence[str] = (), **recipe: objec
         limit=min(taken.length, opened.positions),
     )
     return opened, setting
+
+
+def changed(kind: Any, **parts: Any) -> Any:
+    """A kind with some of its parts replaced."""
+    names = (
+        "name",
+        "auto",
+        "trained",
+        "per_token",
+        "grouped",
+        "words",
+        "outputs",
+        "encode",
+        "forward",
+        "loss",
+        "decode",
+    )
+    return SimpleNamespace(**{name: getattr(kind, name) for name in names} | parts)
+
+
+def encoder(folder: Path | str, **more: str) -> Encoder:
+    """An encoder in a folder or on the Hub."""
+    return Encoder(name="tiny", checkpoint=str(folder), **more)
+
+
+def change_config(folder: Path, **changes: object) -> None:
+    """Write other values into a checkpoint's configuration."""
+    said = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(said | changes))
+
+
+def remove(folder: Path, *names: str) -> None:
+    """Take files out of a checkpoint."""
+    for name in names:
+        (folder / name).unlink()
+
+
+def sentence_embedder(folder: Path, pooling: dict[str, object], *more: str) -> None:
+    """Make a checkpoint one of sentence-transformers, with steps after its pooling."""
+    steps = [("Transformer", ""), ("Pooling", "1_Pooling"), *((name, f"2_{name}") for name in more)]
+    modules = [{"path": path, "type": f"sentence_transformers.models.{name}"} for name, path in steps]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 48}')
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+
+
+def train(
+    opened: Opened, setting: Setting, *, using: Any = pairing, examples: Any = None, seed: int = 1,
+    dev_score: Callable[[], float] | None = None, **more: Any,
+) -> Fitted:  # fmt: skip
+    """Fine-tune on the CPU, on pairs unless other examples are given."""
+    features = using.encode(pairs(64) if examples is None else examples, setting, training=True)
+    more = {"device": "cpu", "precision": "fp32"} | more
+    return fit(opened, using, features, setting, seed=seed, dev_score=dev_score, **more)
+
+
+def weights(opened: Opened) -> dict[str, torch.Tensor]:
+    """A copy of every weight."""
+    return {name: parameter.detach().clone() for name, parameter in opened.model.named_parameters()}
+
+
+def moved(before: dict[str, torch.Tensor], opened: Opened) -> set[str]:
+    """Names of the weights that are not what they were."""
+    return {name for name, tensor in weights(opened).items() if not torch.equal(tensor, before[name])}
+
+
+def apart(one: Opened, other: Opened) -> float:
+    """Largest difference between two encoders' weights."""
+    left, right = weights(one), weights(other)
+    return max(float((left[name] - right[name]).abs().max()) for name in left)

@@ -142,13 +142,14 @@ def _loop(
         losses.append(stepper.step(batch, rate_at(recipe, step, steps)))
         tokens += sum(len(feature.ids) for item in batch for feature in item)
         step += 1
-        if step % LOOK == 0 or step == steps:
+        due = step % recipe.select_every == 0 if recipe.select_every else epoch_ends
+        select = dev_score is not None and (due or step == steps)
+        if step % LOOK == 0 or step == steps or select:
             mean = _finite(losses, step, recipe)
             losses.clear()
             if progress:
                 progress(step, steps, mean)
-        due = step % recipe.select_every == 0 if recipe.select_every else epoch_ends
-        if dev_score and (due or step == steps):
+        if dev_score and select:
             kept.offer(step, dev_score())
             stepper.opened.model.train()
             if recipe.patience and kept.worse >= recipe.patience:

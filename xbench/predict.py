@@ -27,9 +27,8 @@ def predict(
 ) -> list[NDArray[np.float32]]:
     """Scores of each feature, as `kind.forward` gives them: shape (…), or (tokens, …) where the kind is per token.
 
-    `precision` is fp32 or bf16 (autocast). `tokens_per_batch` 0 takes what suits the device. The model is moved to the
-    device and its mode is left as it was. Equal calls give equal scores on a CPU. Raises ScoringError where a score is
-    not a number, DoesNotFit where memory runs out.
+    `precision` is fp32 or bf16 (autocast); `tokens_per_batch` 0 suits the device. Equal calls give equal scores on
+    a CPU. Raises ScoringError where a score is not a number, DoesNotFit where memory runs out.
     """
     device = torch.device(device)
     model = opened.model.to(device)  # type: ignore[arg-type]

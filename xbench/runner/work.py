@@ -64,6 +64,8 @@ def perform(group: Sequence[Job], order: Order, gold: Gold, watch: Watch) -> lis
     device = facts.device_of(order.device)
     started = facts.now()
     bench = _bench(group[0], order, device)
+    if bench.opened.unread and not group[0].kind.trained:
+        watch.say(f"note: after pooling this checkpoint asks for {', '.join(bench.opened.unread)}, which is not applied")
     fitted, train, dev = (
         _fitted(group[0], bench, order, gold, watch) if _worth_it(group[0], tests) else (None, None, None)
     )
@@ -221,6 +223,7 @@ def _vectors(bench: Bench) -> str:
     recipe: Recipe = bench.setting.recipe
     blocks = bench.opened.blocks
     block = blocks // 2 + 1 if recipe.middle else recipe.layer or blocks
+    left_out = "".join(f"-without{step}" for step in bench.opened.unread)
     return f"block{block}of{blocks}-{bench.setting.pooling}-length{bench.setting.limit}" + (
         "-centred" if recipe.centre else ""
     )

@@ -8,17 +8,17 @@ from xbench.world.chance import Dice, T
 from xbench.world.languages import SCRIPTS, Language, World
 
 CATEGORIES = ("person", "animal", "food", "tool", "vehicle", "cloth")
-PER_CATEGORY = 6
+PER_CATEGORY = 4
 NOUNS = len(CATEGORIES) * PER_CATEGORY
-"""Nouns 0..35 lie category by category; noun 36 + c is the hypernym of category c."""
+"""Nouns 0..23 lie category by category; noun 24 + c is the hypernym of category c."""
 ANIMATE = 2 * PER_CATEGORY
 """Nouns below this one, the persons and animals, can act on each other."""
-ADJECTIVE_PAIRS = 8
+ADJECTIVE_PAIRS = 5
 """Adjective 4 * pair + 2 * pole + synonym: two poles of opposite meaning, two synonyms each."""
-ACTIONS = 12
-OPPOSED = 10
+ACTIONS = 8
+OPPOSED = 6
 """Actions 2k and 2k + 1 below this one are opposites; the others have none. Verb 2 * action + synonym."""
-TIMES = 6
+TIMES = 4
 FUNCTION = (
     "so", "maybe", "but", "also", "then", "is", "not", "at", "who", "what", "where", "title", "firm"
 )  # fmt: skip
@@ -34,7 +34,7 @@ IN_TEXT, IN_TRAIN = 14, 27
 
 
 def meanings() -> tuple[str, ...]:
-    """Keys of everything that has a word: 42 nouns, 32 adjectives, 24 verbs, 6 times, 13 function words."""
+    """Keys of everything that has a word: 30 nouns, 20 adjectives, 16 verbs, 4 times, 13 function words."""
     counts = {
         "noun": NOUNS + len(CATEGORIES), "adjective": 4 * ADJECTIVE_PAIRS, "verb": 2 * ACTIONS, "time": TIMES
     }  # fmt: skip

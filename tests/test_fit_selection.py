@@ -1,0 +1,157 @@
+"""Which weights are kept, what is told on the way, and what ends fine-tuning early."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tiny import build
+from toys import TEXTS, apart, changed, moved, set_up, train, weights
+from xbench.errors import BadOption, Diverged, DoesNotFit
+from xbench.kinds import Batch, Setting
+from xbench.kinds.pairs import kind
+from xbench.opening import Opened
+
+LABELS = ("no", "yes")
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("bert", tmp_path_factory.mktemp("tiny") / "bert", TEXTS)
+
+
+def scripted(opened: Opened, scores: list[float]) -> tuple[Callable[[], float], list[dict[str, torch.Tensor]]]:
+    """A dev score that follows a script, and the weights that stood when it was asked."""
+    stood: list[dict[str, torch.Tensor]] = []
+
+    def score() -> float:
+        stood.append(weights(opened))
+        opened.model.eval()  # as scoring does; training must go on with dropout all the same
+        return scores[len(stood) - 1]
+
+    return score, stood
+
+
+def test_the_first_of_the_best_weights_are_kept(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=10, select_every=3)
+    score, stood = scripted(opened, [0.2, 0.7, 0.7, 0.1])
+    fitted = train(opened, setting, dev_score=score)
+    assert fitted.history == ((3, 0.2), (6, 0.7), (9, 0.7), (10, 0.1))
+    assert (fitted.steps, fitted.selected, fitted.score) == (10, 6, 0.7)
+    assert moved(stood[1], opened) == set()
+    assert moved(stood[2], opened)
+    assert not opened.model.training
+
+
+def test_select_every_0_is_the_end_of_every_epoch(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=9)
+    score, _ = scripted(opened, [0.1, 0.2, 0.3])
+    fitted = train(opened, setting, dev_score=score)  # 64 items in batches of 16
+    assert [step for step, _ in fitted.history] == [4, 8, 9]
+
+
+def test_patience_ends_training(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=50, select_every=2, patience=2)
+    score, stood = scripted(opened, [0.5, 0.4, 0.6, 0.6, 0.5])
+    fitted = train(opened, setting, dev_score=score)
+    assert (fitted.steps, fitted.selected, fitted.score) == (10, 6, 0.6)
+    assert moved(stood[2], opened) == set()
+
+
+def test_last_asks_for_no_score(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, selection="last", steps=5)
+    score, stood = scripted(opened, [])
+    fitted = train(opened, setting, dev_score=score)
+    assert (fitted.selected, fitted.score, fitted.history, stood) == (5, None, (), [])
+    assert fitted.seconds > 0
+
+
+def test_selection_does_not_change_what_is_learned(bert: Path) -> None:
+    left, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=6, select_every=2)
+    right, last = set_up(bert, kind, LABELS, selection="last", steps=6)
+    score, _ = scripted(left, [0.1, 0.2, 0.3])
+    train(left, setting, dev_score=score)
+    train(right, last)
+    assert apart(left, right) == 0
+
+
+# Precision, progress and refusals
+
+
+def test_bf16_computes_in_bf16_and_keeps_float32_weights(bert: Path) -> None:
+    seen: set[torch.dtype] = set()
+
+    def forward(model: Any, batch: Batch, setting: Setting) -> torch.Tensor:
+        scores = kind.forward(model, batch, setting)
+        seen.add(scores.dtype)
+        return scores
+
+    opened, setting = set_up(bert, kind, LABELS)
+    losses: list[float] = []
+    train(
+        opened, setting, using=changed(kind, forward=forward), precision="bf16",
+        progress=lambda step, steps, loss: losses.append(loss),
+    )  # fmt: skip
+    assert seen == {torch.bfloat16}
+    assert {parameter.dtype for parameter in opened.model.parameters()} == {torch.float32}
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_progress_tells_how_far_it_is(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, steps=24)
+    told: list[tuple[int, int]] = []
+    train(opened, setting, progress=lambda step, steps, loss: told.append((step, steps)))
+    assert told == [(10, 24), (20, 24), (24, 24)]
+
+
+def test_a_loss_that_is_no_number_is_told_with_its_step(bert: Path) -> None:
+    calls = iter(range(100))
+
+    def loss(scores: torch.Tensor, batch: Batch) -> torch.Tensor:
+        return kind.loss(scores, batch) * (torch.nan if next(calls) >= 12 else 1)
+
+    opened, setting = set_up(bert, kind, LABELS)
+    with pytest.raises(Diverged, match=r"at step 13, with a peak learning rate of 0\.003"):
+        train(opened, setting, using=changed(kind, loss=loss))
+
+
+def test_a_loss_that_is_no_number_is_told_before_the_dev_split_is_scored(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, selection="source-dev", select_every=3)
+    score, stood = scripted(opened, [])
+    with pytest.raises(Diverged, match="at step 1,"):
+        train(opened, setting, using=changed(kind, loss=lambda s, b: kind.loss(s, b) * torch.nan), dev_score=score)
+    assert stood == []
+
+
+@pytest.mark.parametrize(
+    "fault", [torch.OutOfMemoryError("full"), RuntimeError("DefaultCPUAllocator: can't allocate memory: 1 bytes")]
+)
+def test_too_little_memory_says_how_to_go_on(fault: Exception, bert: Path) -> None:
+    def forward(*_: object) -> torch.Tensor:
+        raise fault
+
+    opened, setting = set_up(bert, kind, LABELS)
+    for micro, at_once, advised in ((0, 16, 8), (6, 6, 3)):
+        with pytest.raises(
+            DoesNotFit, match=rf"^{at_once} items of up to \d+ tokens .*batch stays 16.*--micro-batch {advised}$"
+        ):
+            train(opened, setting, using=changed(kind, forward=forward), micro_batch=micro)
+
+
+def test_other_faults_are_not_taken_for_memory(bert: Path) -> None:
+    def forward(*_: object) -> torch.Tensor:
+        raise RuntimeError("shapes do not match")
+
+    opened, setting = set_up(bert, kind, LABELS)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        train(opened, setting, using=changed(kind, forward=forward))
+
+
+def test_what_cannot_be_done(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, selection="source-dev")
+    with pytest.raises(BadOption, match="not one example"):
+        train(opened, setting, examples=[], dev_score=lambda: 0.0)
+    with pytest.raises(BadOption, match="recipe 'toy' selects on the dev split"):
+        train(opened, setting)
