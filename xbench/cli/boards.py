@@ -21,10 +21,10 @@ def board(
 ) -> None:
     """Show the scores on a board: languages down, encoders across, one table a task.
 
+    \b
     Examples:
-        xbench board --board leaderboards/local
-
-        xbench board --task xnli --format csv > xnli.csv
+      xbench board --board leaderboards/local
+      xbench board --task xnli --format csv > xnli.csv
     """
     found = load_board(*(board or [Path("leaderboards/local")]))
     wanted = codes(task)

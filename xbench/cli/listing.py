@@ -21,8 +21,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write JSON, for programs."
 def tasks(as_json: AsJson = False) -> None:
     """List the tasks: kind, source, targets, metric, licence.
 
+    \b
     Example:
-        xbench tasks --json
+      xbench tasks --json
     """
     rows, faults = _opened(catalogue.tasks)
     items = [
@@ -41,8 +42,9 @@ def tasks(as_json: AsJson = False) -> None:
 def encoders(as_json: AsJson = False) -> None:
     """List the encoders that have a name here. A checkpoint folder or a Hub id works wherever a name does.
 
+    \b
     Example:
-        xbench encoders
+      xbench encoders
     """
     rows, faults = _opened(catalogue.encoders)
     items = [asdict(encoder) | {"seen": list(encoder.seen), "distribution": owner} for owner, encoder in rows]
@@ -52,8 +54,9 @@ def encoders(as_json: AsJson = False) -> None:
 def suites(as_json: AsJson = False) -> None:
     """List the suites: tasks that are run together.
 
+    \b
     Example:
-        xbench suites
+      xbench suites
     """
     rows, faults = _opened(catalogue.suites)
     items = [asdict(suite) | {"distribution": owner} for owner, suite in rows]
@@ -63,8 +66,9 @@ def suites(as_json: AsJson = False) -> None:
 def recipes(as_json: AsJson = False) -> None:
     """List the recipes: every number of fine-tuning, under a name.
 
+    \b
     Example:
-        xbench recipes --json
+      xbench recipes --json
     """
     rows, faults = _opened(catalogue.recipes)
     items = [
@@ -84,8 +88,9 @@ def languages(
 ) -> None:
     """List languages: codes, names, script, direction, family, resources.
 
+    \b
     Example:
-        xbench languages --task xnli
+      xbench languages --task xnli
     """
     if task:
         items = [{"target": code} | asdict(known.language(code)) for code in catalogue.tasks.open(task).targets]

@@ -34,14 +34,14 @@ def run(
     ] = None,
     suite: Annotated[str, typer.Option(help="Tasks that belong together (`xbench suites`), instead of --task.")] = "",
     recipe: Annotated[
-        str, typer.Option(help="How it is fine-tuned (`xbench recipes`).  [default: the suite's, else standard]")
+        str, typer.Option(help="How it is fine-tuned (`xbench recipes`). The suite's, else standard, if not given.")
     ] = "",
-    source: Annotated[str, typer.Option(help="Language to train on.  [default: the task's own]")] = "",
+    source: Annotated[str, typer.Option(help="Language to train on. The task's own if not given.")] = "",
     languages: Annotated[
         str, typer.Option(help="Targets to score, in the set's codes, ISO 639 or BCP-47: de,sw or all.")
     ] = "all",
     seeds: Annotated[
-        int, typer.Option(min=0, help="How many seeds, from 0 on.  [default: as the suite says, else 1]")
+        int, typer.Option(min=0, show_default=False, help="How many seeds, from 0 on. As the suite says, else 1, if not given.")
     ] = 0,
     seed: Annotated[
         list[int] | None, typer.Option(min=0, help="One seed; may be given again, instead of --seeds.")
@@ -49,12 +49,12 @@ def run(
     data: Annotated[Path | None, typer.Option(help="A mirror (DIR/owner/name) to read instead of the Hub.")] = None,
     board: Annotated[Path, typer.Option(help="Folder that the records are written to.")] = Path("leaderboards/local"),
     limit_train: Annotated[
-        int, typer.Option(min=0, help="Train on the first N rows only; the recipe's name then says so.")
+        int, typer.Option(min=0, show_default=False, help="Train on the first N rows only; the recipe's name then says so.")
     ] = 0,
-    limit_test: Annotated[int, typer.Option(min=0, help="Score the first N rows of each language only; likewise.")] = 0,
+    limit_test: Annotated[int, typer.Option(min=0, show_default=False, help="Score the first N rows of each language only; likewise.")] = 0,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where it is computed.")] = "auto",
     precision: Annotated[
-        Precision | None, typer.Option(help="What it is computed in.  [default: as the recipe says]")
+        Precision | None, typer.Option(help="What it is computed in. As the recipe says if not given.")
     ] = None,
     micro_batch: Annotated[
         int,
@@ -73,12 +73,11 @@ def run(
 
     Runs that stand on the board already are not run again; the same command goes on where it was stopped.
 
+    \b
     Examples:
-        xbench run --suite mini
-
-        xbench run --encoder xlmr-base,mbert --task xnli --seeds 3
-
-        xbench run --encoder ./checkpoint --task tatoeba --data MIRROR --languages de,sw
+      xbench run --suite mini
+      xbench run --encoder xlmr-base,mbert --task xnli --seeds 3
+      xbench run --encoder ./checkpoint --task tatoeba --data MIRROR --languages de,sw
     """
     if seeds and seed:
         raise BadOption("--seeds says how many, --seed which: give one of the two")
@@ -138,10 +137,10 @@ def pretrain(
 
     What it writes is a checkpoint like any other: `xbench run --encoder FOLDER …` takes it.
 
+    \b
     Examples:
-        xbench pretrain --to small --data MIRROR --text Davlan/sib200:*:train:text --steps 2000 --set vocabulary=8000
-
-        xbench pretrain --to small --text me/wiki:*:train:text --pairs me/bitext:default:train:en,* --set width=256
+      xbench pretrain --to small --data MIRROR --text Davlan/sib200:*:train:text --steps 2000 --set vocabulary=8000
+      xbench pretrain --to small --text me/wiki:*:train:text --pairs me/bitext:default:train:en,* --set width=256
     """
     from xbench import pretrain as training
 

@@ -36,10 +36,10 @@ def mirror(
 
     A mirror that is there already is completed; nothing in it is fetched twice.
 
+    \b
     Examples:
-        xbench mirror --suite classification --to ~/mirror
-
-        xbench run --encoder xlmr-base --task xnli --data ~/mirror
+      xbench mirror --suite classification --to ~/mirror
+      xbench run --encoder xlmr-base --task xnli --data ~/mirror
     """
     opened = catalogue.suites.open(suite).tasks if suite else codes(task)
     if not opened or (suite and task):
@@ -70,8 +70,9 @@ def _pieces(task: Task, languages: str) -> tuple[Piece, ...]:
 def doctor() -> None:
     """Say what this installation can do: versions, device, caches, plugins, and what is wrong with them.
 
+    \b
     Example:
-        xbench doctor
+      xbench doctor
     """
     table = Table("what", "found", show_header=False, box=SIMPLE)
     table.add_row("xbench", version("xbench"))

@@ -224,6 +224,6 @@ def _vectors(bench: Bench) -> str:
     blocks = bench.opened.blocks
     block = blocks // 2 + 1 if recipe.middle else recipe.layer or blocks
     left_out = "".join(f"-without{step}" for step in bench.opened.unread)
-    return f"block{block}of{blocks}-{bench.setting.pooling}-length{bench.setting.limit}" + (
+    return f"block{block}of{blocks}-{bench.setting.pooling}{left_out}-length{bench.setting.limit}" + (
         "-centred" if recipe.centre else ""
     )
