@@ -5,9 +5,8 @@ than translated, so only a part of the questions is common to all languages. Sco
 punctuation, articles and characters of each language; SQuAD's would score Chinese as nearly exact match.
 """
 
-from xbench_tasks.xquad import SQUAD, read
-
 from xbench.task import Source, Task
+from xbench_tasks.xquad import SQUAD, read
 
 TARGETS = "ar de en es hi vi zh"
 

@@ -51,11 +51,15 @@ mini = Book(
     name="mini",
     title="For the mini suite's small encoder: budget in steps, embeddings frozen so that unseen words keep theirs",
     kinds={
-        "pairs": Recipe(name="mini", steps=800, batch=32, rate=1e-3, length=64, method="frozen-embeddings", selection="last"),
-        "tags": Recipe(name="mini", steps=800, batch=32, rate=1e-3, length=64, method="frozen-embeddings", selection="last"),
+        "pairs": Recipe(
+            name="mini", steps=800, batch=32, rate=1e-3, length=64, method="frozen-embeddings", selection="last",
+        ),
+        "tags": Recipe(
+            name="mini", steps=800, batch=32, rate=1e-3, length=64, method="frozen-embeddings", selection="last",
+        ),
         "spans": Recipe(
-            name="mini", steps=800, batch=32, rate=1e-3, length=64, stride=16, query=16, answer=8, method="frozen-embeddings",
-            selection="last",
+            name="mini", steps=800, batch=32, rate=1e-3, length=64, stride=16, query=16, answer=8,
+            method="frozen-embeddings", selection="last",
         ),
         "retrieval": Recipe(name="mini", length=64, layer=2, pooling="mean", centre=True, selection="none"),
     },

@@ -6,9 +6,8 @@ is no other, so no checkpoint is chosen on it. Some copies shorten the ids until
 then kept apart as `id#2`, `id#3` and so on.
 """
 
-from xbench_tasks.xquad import read
-
 from xbench.task import Row, Source, Task
+from xbench_tasks.xquad import read
 
 NAMES = {
     "ar": "arabic", "bn": "bengali", "en": "english", "fi": "finnish", "id": "indonesian",

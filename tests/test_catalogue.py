@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import toy
 
+import toy
 from xbench import catalogue
 from xbench.encoder import Encoder
 from xbench.errors import BrokenPlugin, NameClash, NotACheckpoint, UnknownName

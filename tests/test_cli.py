@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 import toy
 
 XBENCH = Path(sys.executable).with_name("xbench")

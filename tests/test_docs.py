@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import toy
 import typer.main
 from datasets import ClassLabel, Value
 
+import toy
 import xbench
 from xbench import catalogue
 from xbench.cli import app

@@ -11,8 +11,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from once import open_once
 
+from once import open_once
 from tiny import ARCHITECTURES, TEXTS
 from xbench.encoder import Encoder
 from xbench.errors import BadOption

@@ -9,8 +9,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from once import open_once
 
+from once import open_once
 from tiny import ARCHITECTURES, TEXTS
 from toys import WORDS, set_up
 from xbench.errors import BadOption, UnknownLabel, WrongColumns

@@ -161,6 +161,18 @@ def test_batches_hide_the_share_that_was_asked_for(corpus):
         assert not batch.chosen[batch.attend == 0].any()
 
 
+def test_markers_are_hidden_in_half_of_the_sequences_and_all_at_once(corpus):
+    words = Corpus({"x": [f"a b c d {mark} e f g h" for mark in ("so", "but") for _ in range(50)]})
+    settings = replace(TINY, batch=64, masked=0.2, markers=("so", "but"))
+    tokenizer = learn_tokenizer(words, settings)
+    sampler, marks = Sampler(words, tokenizer, settings), tokenizer.convert_tokens_to_ids(["so", "but"])
+    batches = [sampler.batch() for _ in range(16)]
+    chosen = np.concatenate([np.isin(batch.wanted, marks) for batch in batches]).sum() / (16 * 64)
+    assert 0.5 < chosen < 0.7
+    plain = Sampler(words, tokenizer, replace(settings, markers=()))
+    assert np.concatenate([np.isin(plain.batch().wanted, marks) for _ in range(16)]).sum() / (16 * 64) < 0.3
+
+
 def test_pairs_come_in_their_share(corpus):
     def double(settings):
         tokenizer = learn_tokenizer(corpus, settings)
@@ -236,3 +248,20 @@ def test_progress_is_told(corpus, tmp_path):
     pretrain(corpus, TINY, tmp_path, device="cpu", progress=lambda done, total, text: said.append((done, total, text)))
     assert [(done, total) for done, total, _ in said] == [(30, 30)]
     assert "loss" in said[0][2]
+
+
+def test_the_shipped_control_is_made_once_and_kept(tmp_path, monkeypatch, capsys):
+    from xbench import shipped
+
+    monkeypatch.setenv("XBENCH_CACHE", str(tmp_path))
+    monkeypatch.setattr(shipped, "SETTINGS", TINY)
+    made = shipped.mini_untrained()
+    assert "making it once" in capsys.readouterr().err
+    written = (made / "model.safetensors").stat().st_mtime_ns
+    assert shipped.mini_untrained() == made
+    assert (made / "model.safetensors").stat().st_mtime_ns == written
+    assert capsys.readouterr().err == ""
+    told = json.loads(made.with_name(made.name + ".json").read_text())
+    assert {"settings", "world", "trainer", "versions"} <= told.keys()
+    vocabulary = transformers.AutoTokenizer.from_pretrained(made).get_vocab()
+    assert all(marker in vocabulary for marker in json.loads((made / "pretraining.json").read_text())["settings"]["markers"])

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+
 import tiny
 import toy
-
 import xbench
 from xbench import store
 from xbench.errors import AlreadyRecorded, BadOption, UnknownName, XbenchError

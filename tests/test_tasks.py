@@ -9,12 +9,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from support_data import REAL, needs_real
-from xbench_tasks import masakhaner, mlqa, pawsx, sib200, tatoeba, tydiqa, udpos, wikiann, xcopa, xnli, xquad
 
 from xbench import data
 from xbench.data.check import SHAPES
 from xbench.errors import LacksLanguage, LacksSplit
 from xbench.task import Choice, Pair, Source, Span, Tagged, Task
+from xbench_tasks import masakhaner, mlqa, pawsx, sib200, tatoeba, tydiqa, udpos, wikiann, xcopa, xnli, xquad
 
 MODULES = (xnli, pawsx, wikiann, udpos, masakhaner, xquad, mlqa, tydiqa, sib200, tatoeba, xcopa)
 TASKS = [module.task for module in MODULES]

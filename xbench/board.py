@@ -12,8 +12,8 @@ from xbench.record import Record, headline
 from xbench.store import Reject
 
 COLUMNS = (
-    "task", "encoder", "recipe", "source", "seed", "language", "split", "metric", "headline", "n", "value", "low", "high",
-    "signature",
+    "task", "encoder", "recipe", "source", "seed", "language", "split", "metric", "headline", "n",
+    "value", "low", "high", "signature",
 )  # fmt: skip
 
 
@@ -83,9 +83,9 @@ class Board:
         """One row for each score, columns as in COLUMNS; values 0..1."""
         rows = [
             (
-                record.run.task, record.run.encoder, record.run.recipe, record.run.source, record.run.seed, score.language,
-                score.split, score.metric, score.metric == headline(record), score.n, score.value, score.low, score.high,
-                record.signature,
+                record.run.task, record.run.encoder, record.run.recipe, record.run.source, record.run.seed,
+                score.language, score.split, score.metric, score.metric == headline(record), score.n,
+                score.value, score.low, score.high, record.signature,
             )
             for record in self.records
             for score in record.scores
@@ -112,14 +112,24 @@ class Board:
         missing = {language: reason for language, reason in why.items() if language not in scored}
         by = ["encoder", "recipe", "source", "split", "signature"]
         columns = tuple(
-            Column(*map(str, key), cells=_cells(part))  # type: ignore[arg-type, call-overload]
-            for key, part in frame.groupby(by, sort=False)
+            Column(
+                encoder=str(encoder),
+                recipe=str(recipe),
+                source=str(source),
+                split=str(split),
+                signature=str(signature),
+                cells=_cells(part),
+            )
+            for (encoder, recipe, source, split, signature), part in frame.groupby(by, sort=False)
         )
         return Table(task, metric, (*scored, *missing), columns, missing)
 
 
 def load_board(*boards: str | Path) -> Board:
-    """Read boards. Files that are no records are kept aside in `rejects`. Raises StoreError where a folder is not there."""
+    """Read boards. Files that are no records are kept aside in `rejects`.
+
+    Raises StoreError where a folder is not there.
+    """
     records: list[Record] = []
     rejects: list[Reject] = []
     for board in map(Path, boards):

@@ -1,4 +1,4 @@
-"""How an encoder's tokenizer treats a language: a first cause of disparity, and one that can be seen before training."""
+"""How an encoder's tokenizer treats a language: a first cause of disparity, and one to be seen before training."""
 
 from collections.abc import Sequence
 

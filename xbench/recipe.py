@@ -32,7 +32,7 @@ class Recipe:
     length: int = 128
     """Most tokens of an example or window, special tokens included."""
     stride: int = 128
-    """Tokens from the start of one window to the start of the next (spans): a step, as `doc_stride` in SQuAD scripts."""
+    """Tokens from the start of one window to that of the next (spans): a step, as `doc_stride` in SQuAD scripts."""
     query: int = 64
     """Most tokens of a question (spans)."""
     answer: int = 30

@@ -225,5 +225,6 @@ def _check_numbers(path: Path, record: Record) -> None:
         seen.add(cell)
         if not 0.0 <= score.low <= score.value <= score.high <= 1.0 or score.n < 0:
             raise BadRecord(
-                f"{path}: {score.metric} in {score.language} is out of range: {score.low} {score.value} {score.high} n={score.n}"
+                f"{path}: {score.metric} in {score.language} is out of range: "
+                f"{score.low} {score.value} {score.high} n={score.n}"
             )

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from xbench_tasks import pawsx
-
 from xbench.task import Source
+from xbench_tasks import pawsx
 
 task = replace(pawsx.task, name="pawsx-offline", data=Source("xbench-offline/paws-x"))

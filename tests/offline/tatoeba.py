@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from xbench_tasks import tatoeba
-
 from xbench.task import Bitext, Row, Source
+from xbench_tasks import tatoeba
 
 COLUMNS = {"ara": "arb", "cmn": "zho-CN", "swh": "swa"}
 """Tatoeba's code -> NTREX's, where they differ."""

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from xbench_tasks import wikiann
-
 from xbench.task import Source
+from xbench_tasks import wikiann
 
 task = replace(wikiann.task, name="wikiann-offline", data=Source("xbench-offline/wikiann"))

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from xbench_tasks import xnli
-
 from xbench.task import Source
+from xbench_tasks import xnli
 
 task = replace(xnli.task, name="xnli-offline", data=Source("xbench-offline/xnli"))

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from xbench_tasks import xquad
-
 from xbench.task import Source
+from xbench_tasks import xquad
 
 task = replace(xquad.task, name="xquad-offline", data=Source("xbench-offline/xquad"), train_data=None)

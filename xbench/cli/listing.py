@@ -28,10 +28,10 @@ def tasks(as_json: AsJson = False) -> None:
     rows, faults = _opened(catalogue.tasks)
     items = [
         {
-            "name": task.name, "kind": task.kind, "title": task.title, "source": task.source, "targets": list(task.targets),
-            "metric": task.metric, "also": list(task.also), "chance": task.chance, "parallel": task.parallel,
-            "data": task.data.repo, "train_data": task.training.repo, "licence": task.licence, "citation": task.cite,
-            "distribution": owner,
+            "name": task.name, "kind": task.kind, "title": task.title, "source": task.source,
+            "targets": list(task.targets), "metric": task.metric, "also": list(task.also), "chance": task.chance,
+            "parallel": task.parallel, "data": task.data.repo, "train_data": task.training.repo,
+            "licence": task.licence, "citation": task.cite, "distribution": owner,
         }
         for owner, task in rows
     ]  # fmt: skip

@@ -7,6 +7,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Task as Stretch
+from rich.text import Text
 
 EVERY = 10.0
 """Seconds between two plain lines of one stretch of work."""
@@ -58,8 +59,8 @@ class Bars:
 
     def __init__(self) -> None:
         self._progress = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Count(), TextColumn("[dim]{task.fields[note]}"),
-            TimeElapsedColumn(), console=Console(stderr=True), transient=True,
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Count(),
+            TextColumn("[dim]{task.fields[note]}"), TimeElapsedColumn(), console=Console(stderr=True), transient=True,
         )  # fmt: skip
         self._now: TaskID | None = None
 
@@ -94,8 +95,8 @@ class Bars:
 
 
 class _Count(MofNCompleteColumn):
-    def render(self, task: Stretch):  # type: ignore[no-untyped-def]
-        return super().render(task) if task.total else ""
+    def render(self, task: Stretch) -> Text:
+        return super().render(task) if task.total else Text()
 
 
 def progress() -> Lines | Bars:

@@ -20,52 +20,83 @@ if TYPE_CHECKING:
 
 Precision = Literal["auto", "fp32", "bf16"]
 
+# Options that are long, or that both verbs have; they stand here so that the verbs read as lists.
+Encoders = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A name (`xbench encoders`), a checkpoint folder, a Hub id, or NAME=one of these. May be given again."
+    ),
+]
+Tasks = Annotated[
+    list[str] | None,
+    typer.Option(help="A name (`xbench tasks`) or a .py file that exports `task`. May be given again."),
+]
+RecipeName = Annotated[
+    str, typer.Option(help="How it is fine-tuned (`xbench recipes`). The suite's, else standard, if not given.")
+]
+Languages = Annotated[str, typer.Option(help="Targets to score, in the set's codes, ISO 639 or BCP-47: de,sw or all.")]
+Seeds = Annotated[
+    int,
+    typer.Option(min=0, show_default=False, help="How many seeds, from 0 on. As the suite says, else 1, if not given."),
+]
+LimitTrain = Annotated[
+    int,
+    typer.Option(min=0, show_default=False, help="Train on the first N rows only; the recipe's name then says so."),
+]
+LimitTest = Annotated[
+    int, typer.Option(min=0, show_default=False, help="Score the first N rows of each language only; likewise.")
+]
+MicroBatch = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="Examples on the device at once; a batch is gathered from several. What is learned stays the same.",
+    ),
+]
+TrustRemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Execute code that a checkpoint brings.")]
+Data = Annotated[Path | None, typer.Option(help="A mirror (DIR/owner/name) to read instead of the Hub.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where it is computed.")]
+Text = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Running text: REPO:CONFIG:SPLIT:COLUMN; `*` as CONFIG or COLUMN takes all, each a language. "
+        "May be given again."
+    ),
+]
+Pairs = Annotated[
+    list[str] | None,
+    typer.Option(help="Translations: REPO:CONFIG:SPLIT:COLUMN,COLUMN; `en,*` pairs en with all. May be given again."),
+]
+Words = Annotated[
+    Literal["word", "bpe", "unigram"] | None, typer.Option(help="How text is cut into tokens.  [default: unigram]")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Any other number: --set list names them. May be given again."),
+]
+
 
 def run(
-    encoder: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A name (`xbench encoders`), a checkpoint folder, a Hub id, or NAME=one of these. May be given again."
-        ),
-    ] = None,
-    task: Annotated[
-        list[str] | None,
-        typer.Option(help="A name (`xbench tasks`) or a .py file that exports `task`. May be given again."),
-    ] = None,
+    encoder: Encoders = None,
+    task: Tasks = None,
     suite: Annotated[str, typer.Option(help="Tasks that belong together (`xbench suites`), instead of --task.")] = "",
-    recipe: Annotated[
-        str, typer.Option(help="How it is fine-tuned (`xbench recipes`). The suite's, else standard, if not given.")
-    ] = "",
+    recipe: RecipeName = "",
     source: Annotated[str, typer.Option(help="Language to train on. The task's own if not given.")] = "",
-    languages: Annotated[
-        str, typer.Option(help="Targets to score, in the set's codes, ISO 639 or BCP-47: de,sw or all.")
-    ] = "all",
-    seeds: Annotated[
-        int, typer.Option(min=0, show_default=False, help="How many seeds, from 0 on. As the suite says, else 1, if not given.")
-    ] = 0,
+    languages: Languages = "all",
+    seeds: Seeds = 0,
     seed: Annotated[
         list[int] | None, typer.Option(min=0, help="One seed; may be given again, instead of --seeds.")
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="A mirror (DIR/owner/name) to read instead of the Hub.")] = None,
+    data: Data = None,
     board: Annotated[Path, typer.Option(help="Folder that the records are written to.")] = Path("leaderboards/local"),
-    limit_train: Annotated[
-        int, typer.Option(min=0, show_default=False, help="Train on the first N rows only; the recipe's name then says so.")
-    ] = 0,
-    limit_test: Annotated[int, typer.Option(min=0, show_default=False, help="Score the first N rows of each language only; likewise.")] = 0,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where it is computed.")] = "auto",
+    limit_train: LimitTrain = 0,
+    limit_test: LimitTest = 0,
+    device: Device = "auto",
     precision: Annotated[
         Precision | None, typer.Option(help="What it is computed in. As the recipe says if not given.")
     ] = None,
-    micro_batch: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            help="Examples on the device at once; a batch is gathered from several. What is learned stays the same.",
-        ),
-    ] = 0,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Execute code that a checkpoint brings.")
-    ] = False,
+    micro_batch: MicroBatch = 0,
+    trust_remote_code: TrustRemoteCode = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write the outcome as JSON on standard output.")] = False,
 ) -> None:
@@ -102,19 +133,9 @@ def run(
 
 def pretrain(
     to: Annotated[Path, typer.Option(help="Folder that the checkpoint is written to; must not exist or be empty.")],
-    text: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Running text: REPO:CONFIG:SPLIT:COLUMN; `*` as CONFIG or COLUMN takes all, each a language. May be given again."
-        ),
-    ] = None,
-    pairs: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Translations: REPO:CONFIG:SPLIT:COLUMN,COLUMN; `en,*` pairs en with all. May be given again."
-        ),
-    ] = None,
-    data: Annotated[Path | None, typer.Option(help="A mirror (DIR/owner/name) to read instead of the Hub.")] = None,
+    text: Text = None,
+    pairs: Pairs = None,
+    data: Data = None,
     init: Annotated[
         Path | None, typer.Option(help="A checkpoint folder to go on from, with its tokenizer and shape.")
     ] = None,
@@ -122,16 +143,9 @@ def pretrain(
         int | None, typer.Option(help="Optimizer steps; 0 writes an untrained control.  [default: 3000]")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights, order and masks.  [default: 0]")] = None,
-    words: Annotated[
-        Literal["word", "bpe", "unigram"] | None, typer.Option(help="How text is cut into tokens.  [default: unigram]")
-    ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="Any other number: --set list names them. May be given again."
-        ),
-    ] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where it is computed.")] = "auto",
+    words: Words = None,
+    setting: Settings = None,
+    device: Device = "auto",
 ) -> None:
     """Pretrain an encoder: multilingual masked language modelling, with translation pairs where there are some.
 
@@ -188,15 +202,16 @@ def _tell_outcome(outcome: "Outcome", order: "Order", as_json: bool) -> None:
     """Results on standard output; exit 2 where a run failed."""
     if as_json:
         rows = [_item("ran", *pair) for pair in outcome.ran] + [_item("finished", *pair) for pair in outcome.finished]
-        failed = [{"status": "failed", "run": asdict(failed.run), "why": failed.why} for failed in outcome.failed]
-        typer.echo(json.dumps({"board": str(order.board), "runs": rows + failed}, indent=1, ensure_ascii=False))
+        rows += [{"status": "failed", "run": asdict(lost.run), "why": lost.why} for lost in outcome.failed]
+        typer.echo(json.dumps({"board": str(order.board), "runs": rows}, indent=1, ensure_ascii=False))
     else:
         draw(
             load_board(order.board),
             tuple(dict.fromkeys(record.run.task for _, record in (*outcome.ran, *outcome.finished))),
         )
         typer.echo(
-            f"{len(outcome.ran)} run, {len(outcome.finished)} finished before, {len(outcome.failed)} failed. Board: {order.board}"
+            f"{len(outcome.ran)} run, {len(outcome.finished)} finished before, {len(outcome.failed)} failed. "
+            f"Board: {order.board}"
         )
     for failed in outcome.failed:
         print(f"xbench: {failed.run} failed: {failed.why}", file=sys.stderr)

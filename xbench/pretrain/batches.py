@@ -42,6 +42,8 @@ class Sampler:
         self._start, self._end, self._pad, self._mask = (int(number) for number in special)
         # Anything but special tokens may replace a token; in our tokenizers and XLM-R's those come first or last.
         self._ordinary = np.setdiff1d(np.arange(len(tokenizer)), np.array(tokenizer.all_special_ids))
+        marked = _encoded(tokenizer, settings.markers) if settings.markers else []
+        self._markers = np.array([row[0] for row in marked if len(row) == 1], dtype=np.int64)
         self._texts = [_encoded(tokenizer, texts) for texts in corpus.texts.values() if texts]
         self._pairs = [
             list(zip(*(_encoded(tokenizer, side) for side in zip(*pairs, strict=True)), strict=True))
@@ -108,7 +110,9 @@ class Sampler:
         attend = (ids != self._pad).astype(np.int64)
         free = (attend == 1) & (ids != self._start) & (ids != self._end)
         score = np.where(free, self._draw.random(ids.shape), 2.0)
-        chosen = score < self._settings.masked
+        marks = free & np.isin(ids, self._markers)
+        asked = marks.any(axis=1, keepdims=True) & (self._draw.random((len(ids), 1)) < 0.5)
+        chosen = (score < np.where(asked, 0.5, 1.0) * self._settings.masked) | (marks & asked)
         # At least one in every sequence: the one with the lowest draw.
         rows = np.flatnonzero(free.any(axis=1))
         chosen[rows, score[rows].argmin(axis=1)] = True

@@ -57,9 +57,10 @@ def carry_out(plan: Plan, order: Order, watch: Watch) -> Outcome:
 
 def run(
     encoders: str | Sequence[str] = (), tasks: str | Sequence[str] = (), *, suite: str = "", recipe: str = "",
-    source: str = "", languages: str | Sequence[str] = (), seeds: int | Sequence[int] = 0, data: str | Path | None = None,
-    board: str | Path = LOCAL, limit_train: int = 0, limit_test: int = 0, device: str = "auto",
-    precision: Precision | None = None, micro_batch: int = 0, trust_remote_code: bool = False, watch: Watch | None = None,
+    source: str = "", languages: str | Sequence[str] = (), seeds: int | Sequence[int] = 0,
+    data: str | Path | None = None, board: str | Path = LOCAL, limit_train: int = 0, limit_test: int = 0,
+    device: str = "auto", precision: Precision | None = None, micro_batch: int = 0, trust_remote_code: bool = False,
+    watch: Watch | None = None,
 ) -> Outcome:  # fmt: skip
     """Fine-tune encoders, score them in every target language, record it; runs that are finished are not run again.
 

@@ -58,7 +58,10 @@ def now() -> str:
 
 
 def signature_of(job: Job, train: DataUsed | None, vectors: str) -> str:
-    """All that must be equal for two scores of a task to be compared, beside the rows scored, which each score's data tell."""
+    """All that must be equal for two scores of a task to be compared.
+
+    The rows scored are not in it: each score's data tell them.
+    """
     recipe = job.recipe
     numbers = ",".join(f"{name}={value}" for name, value in sorted(recipe.learned().items()) if name != "precision")
     parts: dict[str, object] = {

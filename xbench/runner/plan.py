@@ -177,7 +177,8 @@ def _recipe(task: Task, order: Order) -> Recipe:
     recipe = book.recipe(task.name, task.kind)
     if recipe is None:
         raise BadOption(
-            f"recipe {book.name!r} says nothing of tasks of the kind {task.kind!r} ({task.name}); it has {', '.join(book.kinds)}"
+            f"recipe {book.name!r} says nothing of tasks of the kind {task.kind!r} ({task.name}); "
+            f"it has {', '.join(book.kinds)}"
         )
     if recipe.selection == "source-dev" and not task.training.dev:
         raise BadOption(
@@ -196,7 +197,8 @@ def _source(task: Task, wanted: str) -> str:
         return task.source
     if "{language}" not in task.training.config and task.training.keep is None:
         raise BadOption(
-            f"{task.name} can be trained on {task.source!r} only: its training set {task.training.repo} is in one language"
+            f"{task.name} can be trained on {task.source!r} only: "
+            f"its training set {task.training.repo} is in one language"
         )
     found = languages.match(wanted, task.targets)
     if not found:
@@ -214,19 +216,23 @@ def _targets(task: Task, wanted: Sequence[str]) -> tuple[tuple[str, ...], list[s
 
 
 def _same_origin(records: Sequence[tuple[Path, Record]], job: Job, weights: str) -> None:
-    """Refuse to take, or to go on with, records of the same name that come from something else. Raises AlreadyRecorded."""
+    """Refuse to take, or to go on with, records of the same name that come from something else.
+
+    Raises AlreadyRecorded.
+    """
     for path, record in records:
         if record.provenance.weights != weights:
             raise AlreadyRecorded(
-                f"{path} was made from other weights that also went by the name {job.encoder.name!r}; records are never "
-                f"overwritten. Name this checkpoint otherwise (--encoder NAME=CHECKPOINT) or take another --board."
+                f"{path} was made from other weights that also went by the name {job.encoder.name!r}; "
+                "records are never overwritten. "
+                "Name this checkpoint otherwise (--encoder NAME=CHECKPOINT) or take another --board."
             )
         then, now = dict(record.provenance.recipe), json.loads(json.dumps(job.recipe.learned()))
         if then != now:
             differ = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
             raise AlreadyRecorded(
-                f"{path} was made by a recipe of the same name with another {', '.join(differ)}; take another --board, or "
-                f"give the recipe another name."
+                f"{path} was made by a recipe of the same name with another {', '.join(differ)}; "
+                "take another --board, or give the recipe another name."
             )
 
 

@@ -65,7 +65,8 @@ def perform(group: Sequence[Job], order: Order, gold: Gold, watch: Watch) -> lis
     started = facts.now()
     bench = _bench(group[0], order, device)
     if bench.opened.unread and not group[0].kind.trained:
-        watch.say(f"note: after pooling this checkpoint asks for {', '.join(bench.opened.unread)}, which is not applied")
+        unread = ", ".join(bench.opened.unread)
+        watch.say(f"note: after pooling this checkpoint asks for {unread}, which is not applied")
     fitted, train, dev = (
         _fitted(group[0], bench, order, gold, watch) if _worth_it(group[0], tests) else (None, None, None)
     )
@@ -75,7 +76,9 @@ def perform(group: Sequence[Job], order: Order, gold: Gold, watch: Watch) -> lis
         scored = _scored(job, bench, rows, watch)
         record = Record(
             run=job.run,
-            signature=facts.signature_of(job, train.used if train else None, "" if job.kind.trained else _vectors(bench)),
+            signature=facts.signature_of(
+                job, train.used if train else None, "" if job.kind.trained else _vectors(bench)
+            ),
             selection=_selected(job, fitted),
             scores=scored.scores,
             missing=tuple(missing),
