@@ -10,9 +10,7 @@ TARGETS = "source near mid ord scr scro scrl scrol"
 
 def read(row: Row) -> Span:
     """A question, its passage, and the answer with its offset."""
-    return Span(
-        row["question"], row["context"], tuple(row["answers"]["text"]), tuple(row["answers"]["answer_start"])
-    )
+    return Span(row["question"], row["context"], tuple(row["answers"]["text"]), tuple(row["answers"]["answer_start"]))
 
 
 task = Task(

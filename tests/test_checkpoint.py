@@ -1,5 +1,6 @@
 """Where a checkpoint lies and what tells it from others: folders, made ones, and the Hub's cache, without a network."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from transformers import AutoModelForMaskedLM
 
 from tiny import build
 from toys import change_config, encoder, remove, sentence_embedder
-from xbench.checkpoint import identify
+from xbench.checkpoint import identify, own_pooling
 from xbench.encoder import Encoder
+from xbench.encoders import unicoder
 from xbench.errors import BrokenPlugin, NotACheckpoint
 from xbench.kinds.pairs import kind
 from xbench.opening import open_encoder
@@ -51,8 +53,40 @@ def test_what_a_folder_lacks_is_told_at_once(bert: Path, absent: tuple[str, ...]
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NotACheckpoint, match="no checkpoint folder at"):
         open_encoder(encoder(tmp_path / "none"), kind, ("a",), seed=0)
-    with pytest.raises(NotACheckpoint, match="names no checkpoint"):
+    with pytest.raises(NotACheckpoint, match="names no checkpoint: give it a folder or a Hub id"):
         open_encoder(Encoder(name="empty"), kind, ("a",), seed=0)
+
+
+def test_an_encoder_without_a_checkpoint_says_what_its_note_says() -> None:
+    with pytest.raises(NotACheckpoint) as told:
+        identify(unicoder)
+    assert str(told.value) == f"encoder 'unicoder' names no checkpoint: {unicoder.note}"
+    assert "--encoder unicoder=FOLDER" in unicoder.note
+
+
+def test_a_file_is_not_a_checkpoint(bert: Path) -> None:
+    with pytest.raises(NotACheckpoint, match=r"model\.safetensors is a file, and a checkpoint is a folder"):
+        identify(encoder(bert / "model.safetensors"))
+
+
+@pytest.mark.parametrize("reads", ["read_text", "open", "is_dir", "is_file"])
+def test_what_may_not_be_read(reads: str, bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bert / "modules.json").write_text("[]")
+
+    def refuse(self: Path, *_: object, **__: object) -> Any:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, reads, refuse)  # tests may run as a user whom no permission stops
+    with pytest.raises(NotACheckpoint, match=r"cannot be read: .*Permission denied"):
+        (own_pooling if reads == "read_text" else lambda folder: identify(encoder(folder)))(bert)
+
+
+@pytest.mark.parametrize("listed", [["model.safetensors"], {"weight": 1}])
+def test_an_index_that_lists_no_files(listed: object, bert: Path) -> None:
+    remove(bert, "model.safetensors")
+    (bert / "model.safetensors.index.json").write_text(json.dumps({"weight_map": listed}))
+    with pytest.raises(NotACheckpoint, match=r"`weight_map` of .*index\.json does not say"):
+        identify(encoder(bert))
 
 
 def test_identity_is_that_of_the_opened_encoder(bert: Path) -> None:

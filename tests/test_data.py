@@ -285,6 +285,11 @@ def test_nothing_is_written_into_the_mirror(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NoSuchData, match=r"no folder .*nowhere"):
         get(small_task(), tmp_path / "nowhere")
+    made_here = small_task(source=Source("own/set", made="making:made"))
+    (tmp_path / "file").touch()
+    for named in ("nowhere", "file"):
+        with pytest.raises(NoSuchData, match=rf"no folder .*{named}: name one that holds"):
+            get(made_here, tmp_path / named)
 
 
 def test_a_mirror_without_the_repository_says_what_it_has(tmp_path: Path) -> None:

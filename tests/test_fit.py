@@ -136,7 +136,7 @@ def test_the_rate_rises_and_falls_as_transformers_schedule_does() -> None:
     from transformers import get_linear_schedule_with_warmup
 
     for warmup in (0, 4):
-        recipe = Recipe(name="r", rate=3e-4, warmup=warmup)
+        recipe = Recipe(name="r", steps=10, rate=3e-4, warmup=warmup)
         parameter = torch.nn.Parameter(torch.zeros(1))
         optimizer = torch.optim.SGD([parameter], lr=recipe.rate)
         schedule = get_linear_schedule_with_warmup(optimizer, warmup, 10)

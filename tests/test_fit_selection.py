@@ -140,6 +140,17 @@ def test_too_little_memory_says_how_to_go_on(fault: Exception, bert: Path) -> No
             train(opened, setting, using=changed(kind, forward=forward), micro_batch=micro)
 
 
+def test_a_model_that_does_not_fit_is_told_before_the_first_step(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, setting = set_up(bert, kind, LABELS)
+
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("full")
+
+    monkeypatch.setattr(opened.model, "to", full)
+    with pytest.raises(DoesNotFit, match=r"^the [\d,]+ weights of .*bert alone do not fit into the memory of cpu"):
+        train(opened, setting)
+
+
 def test_other_faults_are_not_taken_for_memory(bert: Path) -> None:
     def forward(*_: object) -> torch.Tensor:
         raise RuntimeError("shapes do not match")

@@ -1,13 +1,14 @@
 """What holds for every metric: counts add up, order does not matter, silence is wrong, and bad input is refused."""
 
 import random
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from xbench import metrics
-from xbench.errors import ScoringError
+from xbench.errors import BrokenPlugin, ScoringError
 from xbench.metrics import Metric, classification, qa, retrieval, tagging
 from xbench.task import Bitext, Choice, Pair, Retrieved, Span, Tagged
 
@@ -216,3 +217,35 @@ def test_a_metric_that_counts_badly_is_refused() -> None:
         metrics.count(gold, ["x"], ["de"], ["0"], [classification.accuracy] * 2)
     with pytest.raises(ScoringError, match="1 gold examples come with 2 languages and 1 ids"):
         metrics.count(gold, ["x"], ["de", "de"], ["0"], [classification.accuracy])
+
+
+def test_a_metric_that_fails_on_an_example_names_both() -> None:
+    gold = [Pair("a", "b", "neutral")]
+    with pytest.raises(
+        BrokenPlugin, match=r"'span_f1' cannot count a Pair: \w+Error: .*\(de, example q7\).*kind of task"
+    ):
+        metrics.count(gold, [("O",)], ["de"], ["q7"], [tagging.span_f1])
+    for row in (None, 1.0, ("a", 1)):
+        odd = replace(classification.accuracy, name="odd", count=lambda *_, row=row: row)
+        with pytest.raises(BrokenPlugin, match=r"'odd' cannot count a Pair: (Type|Value)Error"):
+            metrics.count(gold, ["neutral"], ["de"], ["q7"], [odd])
+
+
+@pytest.mark.parametrize("score", [float("nan"), -0.01, 1.01, 55.0, float("inf")])
+def test_a_metric_that_closes_outside_0_to_1_is_refused(score: float) -> None:
+    odd = replace(classification.accuracy, name="odd", close=lambda sums: np.float64(score))
+    with pytest.raises(ScoringError, match=rf"'odd' closes to {score}, but a metric must close to a number in 0\.\.1"):
+        metrics.close(odd, np.ones((3, 2)))
+
+
+@pytest.mark.parametrize(("score", "told"), [(1 + 1e-12, 1.0), (-1e-12, 0.0), (0.25, 0.25)])
+def test_rounding_beyond_0_to_1_is_put_back(score: float, told: float) -> None:
+    assert (
+        metrics.close(replace(classification.accuracy, close=lambda sums: np.float64(score)), np.ones((3, 2))) == told
+    )
+
+
+def test_a_metric_that_cannot_close() -> None:
+    odd = replace(classification.accuracy, name="odd", close=lambda sums: sums[7])
+    with pytest.raises(BrokenPlugin, match="'odd' cannot close its sum: IndexError"):
+        metrics.close(odd, np.ones((3, 2)))

@@ -1,6 +1,7 @@
 """Scores come back one for each feature, in order, whatever they were batched with."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,24 +79,75 @@ def test_scores_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
         predict(opened, kind, features, setting, device="cpu", precision="fp32")
 
 
-@pytest.mark.parametrize(
+FULL = pytest.mark.parametrize(
     "fault", [torch.OutOfMemoryError("full"), RuntimeError("DefaultCPUAllocator: can't allocate memory: 1 bytes")]
 )
-def test_too_little_memory(fault: Exception, tmp_path: Path) -> None:
-    def forward(*_: object) -> torch.Tensor:
-        raise fault
 
+
+def roomy(most: int, fault: Exception, seen: list[int]) -> Any:
+    """The kind, on a device that holds so many features at once; `seen` takes the sizes of the batches."""
+
+    def forward(model: Any, batch: Batch, setting: Setting) -> torch.Tensor:
+        seen.append(len(batch.ids))
+        if len(batch.ids) > most:
+            raise fault
+        return kind.forward(model, batch, setting)
+
+    return changed(kind, forward=forward)
+
+
+@FULL
+def test_too_little_memory_halves_the_batches_and_says_so(
+    fault: Exception, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened, setting = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
+    features = kind.encode(pairs(30), setting, training=False)
+    seen: list[int] = []
+    scores = predict(opened, roomy(4, fault, seen), features, setting, device="cpu", precision="fp32")
+    assert seen == [30, 15, 8, *[4, 4, 4, 3, 4, 4, 4, 3]]
+    assert np.allclose(scores, predict(opened, kind, features, setting, device="cpu", precision="fp32"), atol=1e-5)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 3
+    assert told[0].startswith("scoring 30 examples of up to ")
+    assert told[0].endswith("more memory than cpu has; going on with half as many")
+
+
+@FULL
+def test_one_example_that_does_not_fit(fault: Exception, tmp_path: Path) -> None:
     opened, setting = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
     features = kind.encode(pairs(3), setting, training=False)
-    with pytest.raises(
-        DoesNotFit, match="scoring 512 tokens at once, up to 64 in an example, needs more memory than cpu"
-    ):
+    longest, seen = max(len(feature.ids) for feature in features), []
+    opened.model.train()
+    with pytest.raises(DoesNotFit, match=f"^scoring one example of {longest} tokens needs more memory than cpu has"):
+        predict(opened, roomy(0, fault, seen), features, setting, device="cpu", precision="fp32")
+    assert seen == [3, 2, 1]
+    assert opened.model.training
+
+
+def test_a_model_that_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, setting = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
+
+    def fail(fault: Exception) -> Any:
+        raise fault
+
+    for fault, told in ((torch.OutOfMemoryError("full"), DoesNotFit), (RuntimeError("no such device"), RuntimeError)):
+        monkeypatch.setattr(opened.model, "to", lambda _, fault=fault: fail(fault))
+        with pytest.raises(
+            told, match=r"^the [\d,]+ weights of .* alone do not fit into the memory of cpu|^no such device"
+        ):
+            predict(opened, kind, [], setting, device="cpu", precision="fp32")
+
+
+def test_other_faults_are_not_taken_for_memory(tmp_path: Path) -> None:
+    opened, setting = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
+    features, seen = kind.encode(pairs(3), setting, training=False), []
+    with pytest.raises(RuntimeError, match="shapes do not match"):
         predict(
             opened,
-            changed(kind, forward=forward),
+            roomy(0, RuntimeError("shapes do not match"), seen),
             features,
             setting,
             device="cpu",
             precision="fp32",
-            tokens_per_batch=512,
         )
+    assert seen == [3]

@@ -87,7 +87,9 @@ def test_wrong_pairs_and_no_text_are_refused(data, tmp_path):
 
 
 def test_wrong_settings_are_all_said_at_once():
-    with pytest.raises(BadSettings, match=r"layers must be at least 1.*masked must lie in 0\.\.1.*no multiple of 3 heads"):
+    with pytest.raises(
+        BadSettings, match=r"layers must be at least 1.*masked must lie in 0\.\.1.*no multiple of 3 heads"
+    ):
         Pretraining(layers=0, masked=2.0, heads=3)
     with pytest.raises(BadSettings, match="no architecture 'gpt2'; there are xlm-roberta"):
         Pretraining(architecture="gpt2")
@@ -96,7 +98,9 @@ def test_wrong_settings_are_all_said_at_once():
 def test_settings_are_read_from_texts():
     read = with_settings({"steps": 7}, ["rate=1e-4", "mean_pooling=false", "betas=0.9,0.95", "architecture=bert"])
     assert read == Pretraining(steps=7, rate=1e-4, mean_pooling=False, betas=(0.9, 0.95), architecture="bert")
-    with pytest.raises(BadSettings, match=r"unknown setting 'layer'; did you mean layers\?.*steps is a whole number, not 'x'"):
+    with pytest.raises(
+        BadSettings, match=r"unknown setting 'layer'; did you mean layers\?.*steps is a whole number, not 'x'"
+    ):
         with_settings({}, ["layer=3", "steps=x"])
     with pytest.raises(BadSettings, match="does not read NAME=VALUE"):
         with_settings({}, ["layers"])
@@ -106,7 +110,9 @@ def test_a_mirror_that_was_made_anew_is_read_anew(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     texts = [
-        read_corpus(write_mirror(tmp_path / name, world=replace(WORLD, seed=seed)), [f"{OWNER}/text:near:train:text"], [])
+        read_corpus(
+            write_mirror(tmp_path / name, world=replace(WORLD, seed=seed)), [f"{OWNER}/text:near:train:text"], []
+        )
         for seed, name in enumerate("ab")
     ]
     assert texts[0].texts["near"] != texts[1].texts["near"]
@@ -159,18 +165,6 @@ def test_batches_hide_the_share_that_was_asked_for(corpus):
         assert batch.chosen.any(axis=1).all()
         assert not np.isin(batch.wanted, special).any()
         assert not batch.chosen[batch.attend == 0].any()
-
-
-def test_markers_are_hidden_in_half_of_the_sequences_and_all_at_once(corpus):
-    words = Corpus({"x": [f"a b c d {mark} e f g h" for mark in ("so", "but") for _ in range(50)]})
-    settings = replace(TINY, batch=64, masked=0.2, markers=("so", "but"))
-    tokenizer = learn_tokenizer(words, settings)
-    sampler, marks = Sampler(words, tokenizer, settings), tokenizer.convert_tokens_to_ids(["so", "but"])
-    batches = [sampler.batch() for _ in range(16)]
-    chosen = np.concatenate([np.isin(batch.wanted, marks) for batch in batches]).sum() / (16 * 64)
-    assert 0.5 < chosen < 0.7
-    plain = Sampler(words, tokenizer, replace(settings, markers=()))
-    assert np.concatenate([np.isin(plain.batch().wanted, marks) for _ in range(16)]).sum() / (16 * 64) < 0.3
 
 
 def test_pairs_come_in_their_share(corpus):
@@ -248,20 +242,3 @@ def test_progress_is_told(corpus, tmp_path):
     pretrain(corpus, TINY, tmp_path, device="cpu", progress=lambda done, total, text: said.append((done, total, text)))
     assert [(done, total) for done, total, _ in said] == [(30, 30)]
     assert "loss" in said[0][2]
-
-
-def test_the_shipped_control_is_made_once_and_kept(tmp_path, monkeypatch, capsys):
-    from xbench import shipped
-
-    monkeypatch.setenv("XBENCH_CACHE", str(tmp_path))
-    monkeypatch.setattr(shipped, "SETTINGS", TINY)
-    made = shipped.mini_untrained()
-    assert "making it once" in capsys.readouterr().err
-    written = (made / "model.safetensors").stat().st_mtime_ns
-    assert shipped.mini_untrained() == made
-    assert (made / "model.safetensors").stat().st_mtime_ns == written
-    assert capsys.readouterr().err == ""
-    told = json.loads(made.with_name(made.name + ".json").read_text())
-    assert {"settings", "world", "trainer", "versions"} <= told.keys()
-    vocabulary = transformers.AutoTokenizer.from_pretrained(made).get_vocab()
-    assert all(marker in vocabulary for marker in json.loads((made / "pretraining.json").read_text())["settings"]["markers"])

@@ -195,7 +195,7 @@ def test_a_recipe_that_changed_under_its_name_is_refused(
     run(checkpoint("bert"), toy_mirror, tmp_path / "board", "retrieval")
     book = tmp_path / "other.py"
     book.write_text(toy.RECIPE.read_text().replace('length=32, selection="none"', 'length=16, selection="none"'))
-    with pytest.raises(AlreadyRecorded, match="another length"):
+    with pytest.raises(AlreadyRecorded, match="another recipe"):
         run(checkpoint("bert"), toy_mirror, tmp_path / "board", "retrieval", recipe=str(book))
 
 

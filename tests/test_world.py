@@ -197,7 +197,9 @@ def test_paraphrases_have_the_same_words_but_for_a_synonym(seed, same):
     first, second = paraphrase(Dice(seed), Nature(SMALL), same)
     words = [Counter(text(tell(event, speech)).split()) for event in (first, second)]
     assert sum((words[0] - words[1]).values()) <= 1
-    assert ({first.subject, first.object} == {second.subject, second.object} and first.subject == second.subject) == same
+    assert (
+        {first.subject, first.object} == {second.subject, second.object} and first.subject == second.subject
+    ) == same
 
 
 @settings(max_examples=60, deadline=None)

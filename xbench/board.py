@@ -95,14 +95,12 @@ class Board:
     def tables(self, tasks: Sequence[str] = ()) -> tuple[Table, ...]:
         """One table for each task and each metric that ranks it, those asked for or all."""
         frame = self.frame()
-        frame = frame[frame["headline"]]
-        wanted = [
-            task for task in dict.fromkeys(record.run.task for record in self.records) if not tasks or task in tasks
-        ]
+        frame = frame[frame["headline"].astype(bool)]
+        wanted = dict.fromkeys((record.run.task, headline(record)) for record in self.records)
         return tuple(
-            self._table(task, str(metric), part)
-            for task in wanted
-            for metric, part in frame[frame["task"] == task].groupby("metric", sort=False)
+            self._table(task, metric, frame[(frame["task"] == task) & (frame["metric"] == metric)])
+            for task, metric in wanted
+            if not tasks or task in tasks
         )
 
     def _table(self, task: str, metric: str, frame: pd.DataFrame) -> Table:

@@ -1,12 +1,15 @@
 """What is made once and kept: a folder in the user's cache, under a key of everything that made it."""
 
 import hashlib
+import importlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from xbench.errors import BrokenPlugin, Unwritable, XbenchError
 
 
 def cache_dir() -> Path:
@@ -24,13 +27,48 @@ def made_once(name: str, key: Mapping[str, object], make: Callable[[Path], None]
     The folder is `cache_dir()/name-<hash of key>`, with the key beside it as `….json`. `make` is given an empty folder
     on the same file system, which is renamed when all is written: nobody ever sees half a folder. Where two processes
     make the same thing at once, the first to end wins and the other takes what it finds.
+
+    Raises Unwritable where the cache cannot be written to, and what `make` raises.
     """
     text = json.dumps(key, sort_keys=True, indent=1, default=str)
     folder = cache_dir() / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    if folder.is_dir():
-        return folder
+    try:
+        if not folder.is_dir():
+            _fill(folder, text, make)
+    except OSError as cause:  # a full disk shows while `make` writes, so its own are among them
+        raise Unwritable(
+            f"{name} cannot be kept in the cache {cache_dir()}: {cause}. "
+            "Set XBENCH_CACHE to a folder that can be written to, with room"
+        ) from cause
+    return folder
+
+
+def folder_made_by(made: str) -> Path:
+    """The folder that a function of no arguments gives; `made` names it as `module:function`.
+
+    Raises BrokenPlugin where it cannot be imported, fails or gives no folder. An XbenchError of its own passes through:
+    it says already what is wrong, and it need not be the function's fault.
+    """
+    module, _, function = made.partition(":")
+    try:
+        maker = getattr(importlib.import_module(module), function)
+    except Exception as cause:  # to import is to run: anything may come
+        raise BrokenPlugin(f"the maker {made!r} cannot be had: {type(cause).__name__}: {cause}") from cause
+    try:
+        folder = maker()
+    except XbenchError:
+        raise
+    except Exception as cause:
+        raise BrokenPlugin(f"the maker {made!r} failed: {type(cause).__name__}: {cause}") from cause
+    if not isinstance(folder, str | Path) or not Path(folder).is_dir():
+        raise BrokenPlugin(f"the maker {made!r} gave {folder!r}, not a folder")
+    return Path(folder)
+
+
+def _fill(folder: Path, text: str, make: Callable[[Path], None]) -> None:
+    """Have `make` fill a draft, and rename it to `folder`, beside which the key `text` is written."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         draft.chmod(0o755)  # mkdtemp gives 0700; a shared cache is read by others
         make(draft)
@@ -42,7 +80,6 @@ def made_once(name: str, key: Mapping[str, object], make: Callable[[Path], None]
                 raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return folder
 
 
 def source_hash(*packages: Path) -> str:

@@ -7,15 +7,16 @@ Wherever a name is taken, a path to a Python file that exports the value works t
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from xbench import languages
 from xbench.encoder import Encoder
-from xbench.errors import BrokenPlugin, NameClash, NotACheckpoint, UnknownName
+from xbench.errors import BadOption, BrokenPlugin, NameClash, NotACheckpoint, UnknownName
 from xbench.metrics import Metric
 from xbench.recipe import Book
 from xbench.task import Suite, Task
@@ -65,8 +66,14 @@ class Door(Generic[T]):
         return value  # type: ignore[return-value]
 
 
+KIND = (
+    "name", "auto", "trained", "per_token", "grouped", "words", "outputs", "encode", "forward", "loss", "decode",
+)  # fmt: skip
+"""What a kind must offer: `xbench.kinds.Kind`, which is not imported here because it needs torch."""
+
+
 def _is_kind(value: object) -> bool:
-    return all(hasattr(value, part) for part in ("name", "auto", "trained", "encode", "forward", "loss", "decode"))
+    return all(hasattr(value, part) for part in KIND)
 
 
 tasks: Door[Task] = Door("task", "xbench.tasks", lambda v: isinstance(v, Task), "an xbench.task.Task")
@@ -76,12 +83,7 @@ encoders: Door[Encoder] = Door(
 )
 recipes: Door[Book] = Door("recipe", "xbench.recipes", lambda v: isinstance(v, Book), "an xbench.recipe.Book")
 metrics: Door[Metric] = Door("metric", "xbench.metrics", lambda v: isinstance(v, Metric), "an xbench.metrics.Metric")
-kinds: Door[Any] = Door(
-    "kind",
-    "xbench.kinds",
-    _is_kind,
-    "a kind (name, auto, trained, encode, forward, loss, decode; see xbench.kinds.Kind)",
-)
+kinds: Door[Any] = Door("kind", "xbench.kinds", _is_kind, f"a kind, with {', '.join(KIND)}")
 
 
 def encoder(name: str) -> Encoder:
@@ -89,12 +91,14 @@ def encoder(name: str) -> Encoder:
 
     Raises UnknownName, NotACheckpoint for a path without a folder, and what Door.open raises.
     """
-    if "=" in name:
+    folder = Path(name).expanduser()
+    if "=" in name and not folder.exists():
         given, _, meant = name.partition("=")
+        if not given or not meant:
+            raise BadOption(f"{name!r} does not read NAME=CHECKPOINT")
         return replace(encoder(meant), name=given)
     if name in encoders.names() or name.endswith(".py"):
         return encoders.open(name)
-    folder = Path(name).expanduser()
     if folder.is_dir():
         return Encoder(name=folder.resolve().name, checkpoint=str(folder.resolve()))
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
@@ -102,6 +106,17 @@ def encoder(name: str) -> Encoder:
     if name.count("/") == 1:
         return Encoder(name=name, checkpoint=name)
     raise UnknownName("encoder", name, encoders.names(), hint="A checkpoint folder or a Hub id (owner/name) works too.")
+
+
+def targets(task: Task, wanted: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The targets of a task meant by a user's codes, all for none, and the codes that this task does not know."""
+    if not wanted:
+        return task.targets, ()
+    meant = {code: languages.match(code, task.targets) for code in wanted}
+    found = {target for several in meant.values() for target in several}
+    return tuple(target for target in task.targets if target in found), tuple(
+        code for code in wanted if not meant[code]
+    )
 
 
 def broken(door: Door[T]) -> dict[str, str]:

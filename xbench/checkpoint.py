@@ -1,16 +1,18 @@
 """Where a checkpoint lies, which of its files count, and a fingerprint over them. Imports no torch."""
 
 import hashlib
-import importlib
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from xbench.cache import folder_made_by
 from xbench.encoder import Encoder
-from xbench.errors import BrokenPlugin, NotACheckpoint
+from xbench.errors import NotACheckpoint
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 """Files of weights in the order in which transformers looks for them; an index names the shards."""
@@ -68,13 +70,22 @@ def locate(encoder: Encoder) -> Located:
     where `made` names no function that returns a folder.
     """
     if encoder.made:
-        found = Located(_make(encoder), "")
+        found = Located(folder_made_by(encoder.made), "")
     elif not encoder.checkpoint:
-        raise NotACheckpoint(f"encoder {encoder.name!r} names no checkpoint: give it a folder or a Hub id")
+        advice = encoder.note or "give it a folder or a Hub id"
+        raise NotACheckpoint(f"encoder {encoder.name!r} names no checkpoint: {advice}")
     else:
         folder = Path(encoder.checkpoint).expanduser()
-        found = Located(folder, "") if folder.is_dir() else _fetch(encoder)
-    _check(found.folder)
+        with _reading(folder):
+            here, is_folder = folder.exists(), folder.is_dir()
+        if here and not is_folder:
+            raise NotACheckpoint(
+                f"{folder} is a file, and a checkpoint is a folder: name the one that holds config.json, "
+                "the weights and the tokenizer"
+            )
+        found = Located(folder, "") if is_folder else _fetch(encoder)
+    with _reading(found.folder):
+        _check(found.folder)
     return found
 
 
@@ -86,10 +97,11 @@ def identify(encoder: Encoder) -> Identity:
 
 def fingerprint(folder: Path) -> str:
     """SHA-256 over the names and contents of all files of a checkpoint that change what it computes."""
-    read = {path for pattern in READ for path in folder.glob(pattern) if path.is_file()}
     digest = hashlib.sha256()
-    for path in sorted(read | set(weight_files(folder))):
-        digest.update(f"{_content(path)}  {path.relative_to(folder).as_posix()}\n".encode())
+    with _reading(folder):
+        read = {path for pattern in READ for path in folder.glob(pattern) if path.is_file()}
+        for path in sorted(read | set(weight_files(folder))):
+            digest.update(f"{_content(path)}  {path.relative_to(folder).as_posix()}\n".encode())
     return digest.hexdigest()
 
 
@@ -100,7 +112,10 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
         return ()
     if first.suffix != ".json":
         return (first,)
-    shards = sorted(set(read_json(first).get("weight_map", {}).values()))
+    listed = read_json(first).get("weight_map", {})
+    if not isinstance(listed, dict) or not all(isinstance(shard, str) for shard in listed.values()):
+        raise NotACheckpoint(f"the `weight_map` of {first} does not say which file each weight is in")
+    shards = sorted(set(listed.values()))
     absent = [shard for shard in shards if not (folder / shard).is_file()]
     if absent:
         raise NotACheckpoint(f"{folder} lacks {', '.join(absent)}, which {first.name} lists: copy or download it again")
@@ -110,11 +125,16 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
 def own_pooling(folder: Path) -> tuple[str, tuple[str, ...]]:
     """Pooling and further steps of a sentence-embedding checkpoint; ("mean", ()) where there is nothing of the kind."""
     steps = read_json(folder / "modules.json", list)
+    if not all(isinstance(step, dict) for step in steps):
+        raise NotACheckpoint(f"{folder / 'modules.json'} must list its steps as objects, each with a type and a path")
     types = {str(step.get("type", "")).rpartition(".")[2]: step for step in steps}
     unread = tuple(name for name in types if name not in ("Transformer", "Pooling", "Normalize"))
     if "Pooling" not in types:
         return "mean", unread
-    said = read_json(folder / types["Pooling"]["path"] / "config.json")
+    inner = types["Pooling"].get("path")
+    if not isinstance(inner, str):
+        raise NotACheckpoint(f"{folder / 'modules.json'} does not say in which folder its pooling is: no `path` there")
+    said = read_json(folder / inner / "config.json")
     if isinstance(mode := said.get("pooling_mode"), str):
         said = {f"pooling_mode_{mode}_token{'' if mode == 'cls' else 's'}": True}
     chosen = [mode for mode, on in said.items() if mode.startswith("pooling_mode_") and on]
@@ -125,10 +145,11 @@ def own_pooling(folder: Path) -> tuple[str, tuple[str, ...]]:
 
 def read_json(path: Path, shape: type = dict) -> Any:
     """What a JSON file holds, an empty `shape` where there is no file. Raises NotACheckpoint for anything else."""
-    if not path.is_file():
-        return shape()
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        with _reading(path):
+            if not path.is_file():
+                return shape()
+            said = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as cause:
         raise NotACheckpoint(f"{path} is not JSON: {cause}") from cause
     if not isinstance(said, shape):
@@ -152,17 +173,13 @@ def _check(folder: Path) -> None:
         )
 
 
-def _make(encoder: Encoder) -> Path:
-    """Call the function that makes the checkpoint."""
-    module, _, function = encoder.made.partition(":")
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Say of a file or folder that may not be read that it is no use as a checkpoint."""
     try:
-        call = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as cause:
-        raise BrokenPlugin(f"encoder {encoder.name!r}: its maker {encoder.made!r} cannot be had: {cause}") from cause
-    folder = call()
-    if not isinstance(folder, str | Path) or not Path(folder).is_dir():
-        raise BrokenPlugin(f"encoder {encoder.name!r}: {encoder.made} gave {folder!r}, not a folder")
-    return Path(folder)
+        yield
+    except OSError as cause:
+        raise NotACheckpoint(f"{path} cannot be read: {cause}") from cause
 
 
 def _fetch(encoder: Encoder) -> Located:

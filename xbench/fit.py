@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from xbench.errors import BadOption, Diverged, DoesNotFit
 from xbench.kinds import Feature, Kind, Setting
-from xbench.opening import Opened
+from xbench.opening import Opened, put_on
 from xbench.pack import out_of_memory, pad
 from xbench.recipe import Recipe
 
@@ -73,7 +73,7 @@ def fit(
         raise BadOption("there is not one example to train on")
     if select and dev_score is None:
         raise BadOption(f"recipe {recipe.name!r} selects on the dev split of the source, and there is none to score")
-    opened.model.to(device)  # type: ignore[arg-type]
+    put_on(opened, device)
     half, at_once = precision == "bf16", micro_batch or recipe.batch
     forked = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
     with forked, _learning(opened.model, frozen=recipe.method == "frozen-embeddings"):

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
 from tokenizers import Tokenizer, normalizers
 from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -21,8 +20,9 @@ from transformers.utils import logging as transformers_logging
 
 from xbench.checkpoint import fingerprint, locate, own_pooling, read_json
 from xbench.encoder import Encoder
-from xbench.errors import EncoderError, NotACheckpoint, UnknownArchitecture, near
+from xbench.errors import DoesNotFit, EncoderError, NotACheckpoint, UnknownArchitecture, near
 from xbench.kinds import Kind
+from xbench.pack import out_of_memory
 
 PRETRAINED = ("ForMaskedLM", "ForPreTraining", "WithLMHeadModel")
 """Ends of the names of classes whose weights beside the encoder's come from pre-training, not from another task. Some
@@ -105,7 +105,9 @@ def open_encoder(
 
 def _config(folder: Path, trust: bool) -> PreTrainedConfig:
     said = read_json(folder / "config.json")
-    model_type = said.get("model_type", "")
+    model_type = said.get("model_type")
+    if not isinstance(model_type, str):
+        model_type = ""
     own_code = "auto_map" in said
     if model_type not in CONFIG_MAPPING and not (own_code and trust):
         if own_code:
@@ -119,8 +121,25 @@ def _config(folder: Path, trust: bool) -> PreTrainedConfig:
             f"transformers {transformers.__version__} does not know the architecture {model_type!r} of {folder}"
             f"{near(model_type, CONFIG_MAPPING.keys(), most=0)}"
         )
-    config: PreTrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code=trust)
+    try:
+        config: PreTrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code=trust)
+    except Exception as cause:  # every architecture checks its own fields in its own way
+        raise NotACheckpoint(f"{folder / 'config.json'} cannot be understood: {cause}") from cause
     return config
+
+
+def put_on(opened: Opened, device: torch.device) -> PreTrainedModel:
+    """The opened model, moved to a device. Raises DoesNotFit."""
+    try:
+        opened.model.to(device)  # type: ignore[arg-type]
+    except (RuntimeError, MemoryError) as cause:
+        if not out_of_memory(cause):
+            raise
+        raise DoesNotFit(
+            f"the {opened.parameters:,} weights of {opened.checkpoint} alone do not fit into the memory of {device}: "
+            "end what else uses it, or take a smaller encoder or another --device"
+        ) from cause
+    return opened.model
 
 
 def _auto(kind: Kind, config: PreTrainedConfig) -> Any:
@@ -149,7 +168,7 @@ def _tokenizer(folder: Path, trust: bool) -> PreTrainedTokenizerBase:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust)
     except ImportError as cause:
         raise EncoderError(f'the tokenizer in {folder} needs a package: pip install "xbench[run]". {cause}') from cause
-    except (OSError, ValueError, KeyError, TypeError) as cause:
+    except Exception as cause:  # tokenizers raises plain ones
         raise NotACheckpoint(f"the tokenizer in {folder} cannot be opened: {cause}") from cause
     if tokenizer.pad_token_id is None:
         raise NotACheckpoint(f"the tokenizer in {folder} has no padding token: set one and save it again")
@@ -169,7 +188,7 @@ def _model(auto: Any, config: PreTrainedConfig, folder: Path, *, seed: int, trus
                 ignore_mismatched_sizes=True,  # a head of another size is replaced; an encoder of one is refused below
                 trust_remote_code=trust,
             )
-        except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as cause:
+        except Exception as cause:  # a bad configuration shows here in many ways, bad weights in others
             raise NotACheckpoint(f"the weights in {folder} cannot be loaded: {cause}") from cause
         prefix = model.base_model_prefix if model.base_model is not model else ""
         _check_loaded(loaded, prefix, model, folder)

@@ -1,13 +1,19 @@
 """Every number that changes what is learned or scored."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
+
+from xbench.errors import BadOption
 
 Selection: TypeAlias = Literal["source-dev", "last", "none"]
 """How the checkpoint is chosen: best on the source's dev split, the last, or nothing is trained at all."""
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
+Method: TypeAlias = Literal["full", "frozen-embeddings"]
+Pooling: TypeAlias = Literal["own", "mean"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +52,13 @@ class Recipe:
     """Steps between two scores on the dev split; 0 = once an epoch."""
     patience: int = 0
     """Dev scores without a better one after which training ends; 0 = never."""
-    method: Literal["full", "frozen-embeddings"] = "full"
+    method: Method = "full"
     """What is trained: all weights, or all but the input embeddings."""
     layer: int = 0
     """Block whose output is pooled (retrieval), counted from 1; 0 = the last."""
     middle: bool = False
     """Take block `blocks // 2 + 1` instead of `layer`: 7 of 12, 13 of 24, as XTREME's scripts do."""
-    pooling: Literal["own", "mean"] = "own"
+    pooling: Pooling = "own"
     """Sentence vectors: as the checkpoint's own pooling says and mean where it says nothing, or mean always."""
     centre: bool = False
     """Whether each language's mean vector is taken off before the cosine (retrieval)."""
@@ -61,6 +67,26 @@ class Recipe:
     limit_test: int = 0
     """Rows scored in each language, the first ones; 0 = all."""
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that make no sense, all at once. Raises BadOption."""
+        least = {"batch": 1, "length": 8, "stride": 1, "query": 1, "answer": 1, "nbest": 1, "rate": 0.0, "clip": 0.0}
+        rest = ("epochs", "steps", "warmup", "decay", "select_every", "patience", "layer", "limit_train", "limit_test")
+        wrong = [
+            f"{name} must be at least {low}, but is {getattr(self, name)}"
+            for name, low in (least | dict.fromkeys(rest, 0)).items()
+            if getattr(self, name) < low
+        ]
+        words = {"selection": Selection, "precision": Precision, "method": Method, "pooling": Pooling}
+        wrong += [
+            f"{name} is {getattr(self, name)!r}, but must be one of {', '.join(get_args(kinds))}"
+            for name, kinds in words.items()
+            if getattr(self, name) not in get_args(kinds)
+        ]
+        if self.selection != "none" and not self.epochs and not self.steps:
+            wrong.append("neither epochs nor steps say how long it trains")
+        if wrong:
+            raise BadOption(f"recipe {self.name!r}: {'; '.join(wrong)}")
+
     def renamed(self, name: str) -> "Recipe":
         """The same numbers under another name."""
         return replace(self, name=name)
@@ -68,15 +94,16 @@ class Recipe:
     def limited(self, *, train: int = 0, test: int = 0) -> "Recipe":
         """This recipe on fewer rows, under a name that says so."""
         name = self.name + (f"-train{train}" if train else "") + (f"-test{test}" if test else "")
-        return replace(self, name=name, limit_train=train, limit_test=test)
+        return replace(self, name=name, limit_train=train or self.limit_train, limit_test=test or self.limit_test)
 
-    def learned(self) -> Mapping[str, object]:
-        """What the recipe says beyond the defaults, without its name: two recipes with equal ones learn the same."""
-        return {
-            f.name: getattr(self, f.name)
-            for f in fields(self)
-            if f.name != "name" and getattr(self, f.name) != f.default
-        }
+    def numbers(self) -> dict[str, object]:
+        """Everything but the name: two recipes with equal numbers learn and score alike."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"}
+
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that stand for the numbers, without what never changes a score noticeably."""
+        told = {name: value for name, value in self.numbers().items() if name != "precision"}
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +117,13 @@ class Book:
     """Kind -> recipe."""
     tasks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Task -> fields of the recipe that differ for it."""
+
+    def __post_init__(self) -> None:
+        """Refuse changes of fields that a recipe does not have. Raises BadOption."""
+        known = {f.name for f in fields(Recipe)}
+        for task, changes in self.tasks.items():
+            if strange := sorted(changes.keys() - known):
+                raise BadOption(f"recipe {self.name!r} changes {', '.join(strange)} for {task}, which no recipe has")
 
     def recipe(self, task: str, kind: str) -> Recipe | None:
         """The recipe for a task, or None where this book has none for its kind."""

@@ -192,7 +192,11 @@ def signature(parts: Mapping[str, object]) -> str:
     return "|".join(f"{key}:{str(value).replace('|', '/')}" for key, value in parts.items())
 
 
+def parts(signature: str) -> dict[str, str]:
+    """The parts of a signature by their keys."""
+    return dict(part.partition(":")[::2] for part in signature.split("|"))
+
+
 def headline(record: Record) -> str:
     """The metric that ranks a record's task, as its signature says; empty where it says none."""
-    parts = dict(part.partition(":")[::2] for part in record.signature.split("|"))
-    return parts.get("metric", "")
+    return parts(record.signature).get("metric", "")

@@ -12,7 +12,8 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from xbench.errors import AlreadyRecorded, BadRecord, Unwritable
 from xbench.record import SCHEMA, Counts, ExamplesFile, Record, Run
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 LARGEST = 16 * 2**20
 """Bytes of the largest record that is read."""
@@ -78,20 +84,25 @@ def writable(board: Path) -> None:
 def write_once(board: Path, record: Record, counts: Counts) -> Path:
     """Write a record and its counts; the record appears last and whole, or not at all.
 
-    Raises AlreadyRecorded where a record stands there already, Unwritable.
+    Raises AlreadyRecorded where a language of it has been recorded meanwhile, BadRecord where its numbers could not be
+    read back, Unwritable.
     """
-    part = len(find(board, record.run)) + 1
-    path = path_of(board, record.run, part)
+    folder = path_of(board, record.run).parent
+    _check_numbers(folder, record)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        parquet = path.with_suffix(".parquet")
-        digest = _write_counts(parquet, counts)
-        whole = replace(record, examples=ExamplesFile(file=parquet.name, sha256=digest))
-        _appear(path, to_json(whole).encode(), once=True)
-    except FileExistsError as cause:
-        raise AlreadyRecorded(f"{path} was written by somebody else meanwhile; it was left as it is") from cause
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder):
+            written = find(board, record.run)
+            theirs = {score.language for _, other in written for score in other.scores}
+            if twice := sorted(theirs & {score.language for score in record.scores}):
+                raise AlreadyRecorded(f"{record.run} was recorded by somebody else meanwhile, in {', '.join(twice)}")
+            path = path_of(board, record.run, len(written) + 1)
+            parquet = path.with_suffix(".parquet")
+            digest = _write_counts(parquet, counts)
+            whole = replace(record, examples=ExamplesFile(file=parquet.name, sha256=digest))
+            _appear(path, to_json(whole).encode())
     except OSError as cause:
-        raise Unwritable(f"cannot write {path}: {cause.strerror or cause}") from cause
+        raise Unwritable(f"cannot write to {folder}: {cause.strerror or cause}") from cause
     return path
 
 
@@ -105,12 +116,14 @@ def read(path: Path) -> Record:
 
     Raises BadRecord: not a plain file, too large, not JSON, doubled keys, NaN, another schema, values out of range.
     """
-    if path.is_symlink() or not path.is_file():
-        raise BadRecord(f"{path} is not a plain file")
-    if path.stat().st_size > LARGEST:
-        raise BadRecord(f"{path} is larger than {LARGEST // 2**20} MiB; a record is not")
     try:
+        if path.is_symlink() or not path.is_file():
+            raise BadRecord(f"{path} is not a plain file")
+        if path.stat().st_size > LARGEST:
+            raise BadRecord(f"{path} is larger than {LARGEST // 2**20} MiB; a record is not")
         tree = json.loads(path.read_bytes(), object_pairs_hook=_no_doubles, parse_constant=_no_constant)
+    except OSError as cause:
+        raise BadRecord(f"{path} cannot be read: {cause.strerror or cause}") from cause
     except (ValueError, RecursionError) as cause:
         raise BadRecord(f"{path} is not JSON that can be trusted: {cause}") from cause
     schema = tree.get("schema") if isinstance(tree, dict) else None
@@ -166,12 +179,26 @@ def _write_counts(path: Path, counts: Counts) -> str:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     raw = sink.getvalue().to_pybytes()
-    _appear(path, raw, once=False)
+    _appear(path, raw)
     return hashlib.sha256(raw).hexdigest()
 
 
-def _appear(path: Path, content: bytes, *, once: bool) -> None:
-    """Write beside the place, then move there. With `once`, raises FileExistsError where something stands there."""
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes that write to this folder waiting, where the system can."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _appear(path: Path, content: bytes) -> None:
+    """Write beside the place, then move there: nobody ever sees half a file."""
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".xbench-")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -179,10 +206,7 @@ def _appear(path: Path, content: bytes, *, once: bool) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(beside).chmod(0o644)
-        if once:
-            os.link(beside, path)  # fails where the path exists, which a rename would not
-        else:
-            Path(beside).replace(path)
+        Path(beside).replace(path)
     finally:
         Path(beside).unlink(missing_ok=True)
 
@@ -190,7 +214,7 @@ def _appear(path: Path, content: bytes, *, once: bool) -> None:
 def _safe(name: str) -> str:
     """A name as one path component; what a file system or a shell could misread is written otherwise.
 
-    Names that were changed carry a piece of a hash, so that two of them never share a path.
+    Names that were changed in more than their slashes carry a piece of a hash, so that two of them never share a path.
     """
     plain = re.sub(r"[^A-Za-z0-9._+=-]", "-", name.replace("/", "--")).lstrip(".") or "unnamed"
     return (

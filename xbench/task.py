@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from xbench.errors import BadOption
+
 Row: TypeAlias = Mapping[str, Any]
 """One row of a data set. Class labels stand in it by name, never by number: their order differs between sources."""
 
@@ -92,6 +94,15 @@ class Source:
     made: str = ""
     """`module:function` of a function that writes such a mirror and returns its folder; empty = downloaded."""
 
+    def __post_init__(self) -> None:
+        """Refuse a configuration that no language can be put into. Raises BadOption."""
+        try:
+            self.config.format(language="")
+        except (KeyError, IndexError, ValueError) as cause:
+            raise BadOption(
+                f"{self.repo}: config {self.config!r} may hold {{language}} and nothing else: {cause}"
+            ) from cause
+
     def config_of(self, language: str) -> str:
         """The configuration that holds this language."""
         return self.config.format(language=self.codes.get(language, language))
@@ -130,6 +141,22 @@ class Task:
     """Further metrics that are counted and recorded beside the one that ranks."""
     version: int = 1
     """Raised whenever a change to the task changes scores."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a task, all at once. Raises BadOption."""
+        wrong = [
+            f"{name} must be a tuple of texts, each once"
+            for name in ("targets", "labels", "also")
+            if not isinstance(value := getattr(self, name), tuple) or len(set(value)) < len(value)
+        ]
+        if not self.targets:
+            wrong.append("it has no targets")
+        if self.metric in self.also:
+            wrong.append(f"{self.metric} ranks and stands in `also` too")
+        if not 0.0 <= self.chance < 1.0:
+            wrong.append(f"chance must lie in 0..1, but is {self.chance}")
+        if wrong:
+            raise BadOption(f"task {self.name!r}: {'; '.join(wrong)}")
 
     @property
     def training(self) -> Source:

@@ -51,9 +51,3 @@ def main() -> None:
     except XbenchError as fault:
         print(f"xbench: {fault}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print(
-            "xbench: stopped. What is finished stands on the board; the same command goes on from there.",
-            file=sys.stderr,
-        )
-        raise SystemExit(130) from None

@@ -10,6 +10,7 @@ from rich.table import Table as Drawn
 
 from xbench.board import Board, Cell, Column, Table, load_board
 from xbench.cli.words import codes
+from xbench.errors import UnknownName
 
 
 def board(
@@ -28,6 +29,10 @@ def board(
     """
     found = load_board(*(board or [Path("leaderboards/local")]))
     wanted = codes(task)
+    there = sorted({record.run.task for record in found.records})
+    for name in wanted:
+        if name not in there:
+            raise UnknownName("task on this board:", name, there)
     if format == "table":
         draw(found, wanted)
         return

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from xbench.board import load_board
+from xbench.checkpoint import locate
 from xbench.cli.boards import draw
 from xbench.cli.progress import progress
-from xbench.cli.words import codes
-from xbench.errors import BadOption
+from xbench.cli.words import codes, languages_of, needs_torch
+from xbench.encoder import Encoder
+from xbench.errors import BadOption, Unwritable
 from xbench.record import Record
 
 if TYPE_CHECKING:
@@ -112,22 +114,28 @@ def run(
     """
     if seeds and seed:
         raise BadOption("--seeds says how many, --seed which: give one of the two")
+    needs_torch()
     from xbench import runner
 
     order = runner.order(
-        codes(encoder), codes(task), suite=suite, recipe=recipe, seeds=tuple(seed) if seed else seeds, source=source,
-        languages=() if languages.strip() == "all" else codes([languages]), data=data, board=board,
+        codes(encoder), codes(task), suite=suite, recipe=recipe, source=source,
+        seeds=tuple(dict.fromkeys(seed)) if seed else seeds, languages=languages_of(languages), data=data, board=board,
         limit_train=limit_train, limit_test=limit_test, device=device, precision=precision, micro_batch=micro_batch,
         trust_remote_code=trust_remote_code,
     )  # fmt: skip
-    plan = runner.plan(order)
+    plan = runner.plan(order, fetch=not dry_run)
     for note in plan.notes:
         print(f"note: {note}", file=sys.stderr)
     if dry_run:
         _tell_plan(plan, as_json)
         return
-    with progress() as watch:
-        outcome = runner.carry_out(plan, order, watch)
+    try:
+        with progress() as watch:
+            outcome = runner.carry_out(plan, order, watch)
+    except KeyboardInterrupt:
+        said = "xbench: stopped. What is finished stands on the board; the same command goes on from there."
+        print(said, file=sys.stderr)
+        raise typer.Exit(130) from None
     _tell_outcome(outcome, order, as_json)
 
 
@@ -156,17 +164,22 @@ def pretrain(
       xbench pretrain --to small --data MIRROR --text Davlan/sib200:*:train:text --steps 2000 --set vocabulary=8000
       xbench pretrain --to small --text me/wiki:*:train:text --pairs me/bitext:default:train:en,* --set width=256
     """
+    needs_torch()
     from xbench import pretrain as training
+    from xbench.runner.facts import device_of
 
     if setting == ["list"]:
-        typer.echo("\n".join(f"{name}={value}" for name, value in asdict(training.Pretraining()).items()))
+        shown = asdict(training.Pretraining()) | {"words": "unigram"}
+        typer.echo("\n".join(f"{name}={value}" for name, value in shown.items()))
         return
     chosen = {"steps": steps, "seed": seed, "words": words or "unigram"}
     settings = training.with_settings(
         {name: value for name, value in chosen.items() if value is not None}, setting or []
     )
-    if to.exists() and any(to.iterdir()):
-        raise BadOption(f"{to} is not empty; nothing is overwritten. Name a new folder.")
+    _make_empty(to)
+    device_of(device)
+    if init is not None:
+        locate(Encoder(name="init", checkpoint=str(init)))
     corpus = training.read_corpus(data, text or [], pairs or [])
     print(f"corpus: {', '.join(f'{name} {size:,}' for name, size in corpus.sizes().items())}", file=sys.stderr)
     with progress() as watch:
@@ -176,6 +189,16 @@ def pretrain(
         )
         watch.end()
     typer.echo(str(to))
+
+
+def _make_empty(folder: Path) -> None:
+    """Make the folder that is written to at the end, so that what is wrong with it is told at the beginning."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise BadOption(f"{folder} is there already; nothing is overwritten. Name a new folder.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        raise Unwritable(f"cannot make the folder {folder}: {cause.strerror or cause}") from cause
 
 
 def _tell_plan(plan: "Plan", as_json: bool) -> None:
@@ -205,17 +228,18 @@ def _tell_outcome(outcome: "Outcome", order: "Order", as_json: bool) -> None:
         rows += [{"status": "failed", "run": asdict(lost.run), "why": lost.why} for lost in outcome.failed]
         typer.echo(json.dumps({"board": str(order.board), "runs": rows}, indent=1, ensure_ascii=False))
     else:
-        draw(
-            load_board(order.board),
-            tuple(dict.fromkeys(record.run.task for _, record in (*outcome.ran, *outcome.finished))),
-        )
+        if tasks := tuple(dict.fromkeys(record.run.task for _, record in (*outcome.ran, *outcome.finished))):
+            draw(load_board(order.board), tasks)
         typer.echo(
             f"{len(outcome.ran)} run, {len(outcome.finished)} finished before, {len(outcome.failed)} failed. "
             f"Board: {order.board}"
         )
+    reasons: dict[str, list[str]] = {}
     for failed in outcome.failed:
-        print(f"xbench: {failed.run} failed: {failed.why}", file=sys.stderr)
-    if outcome.failed:
+        reasons.setdefault(failed.why, []).append(str(failed.run))
+    for why, runs in reasons.items():
+        print(f"xbench: {'; '.join(runs)}: {why}", file=sys.stderr)
+    if reasons:
         raise typer.Exit(2)
 
 

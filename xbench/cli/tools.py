@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,9 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from xbench import catalogue
-from xbench import languages as known
 from xbench.cache import cache_dir
-from xbench.cli.words import codes
+from xbench.cli.words import codes, languages_of
 from xbench.errors import BadOption, UnknownName
 from xbench.mirror import Piece, pieces
 from xbench.mirror import mirror as fetch
@@ -44,7 +44,7 @@ def mirror(
     opened = catalogue.suites.open(suite).tasks if suite else codes(task)
     if not opened or (suite and task):
         raise BadOption("name what to fetch with --suite or with --task, one of the two")
-    wanted = [piece for name in opened for piece in _pieces(catalogue.tasks.open(name), languages)]
+    wanted = _pieces([catalogue.tasks.open(name) for name in opened], languages_of(languages))
     report = fetch(wanted, to, progress=lambda line: print(line, file=sys.stderr))
     table = Table("repository", "commit", "files", "MiB", box=SIMPLE)
     for repo in report.repositories:
@@ -57,14 +57,14 @@ def mirror(
         console.print("Nothing to fetch: the data of these tasks are made by this machine itself.")
 
 
-def _pieces(task: Task, languages: str) -> tuple[Piece, ...]:
-    if languages.strip() == "all":
-        return pieces(task)
-    wanted = {code: known.match(code, task.targets) for code in codes([languages])}
-    for code, targets in wanted.items():
-        if not targets:
-            raise UnknownName(f"language of {task.name}:", code, task.targets)
-    return pieces(task, dict.fromkeys(target for targets in wanted.values() for target in targets))
+def _pieces(tasks: Sequence[Task], wanted: tuple[str, ...]) -> list[Piece]:
+    """What the tasks need in these languages, all for none. Raises UnknownName for one that no task has."""
+    meant = {task.name: catalogue.targets(task, wanted) for task in tasks}
+    for code in wanted:
+        if all(code in strange for _, strange in meant.values()):
+            known = {target for task in tasks for target in task.targets}
+            raise UnknownName(f"language of {', '.join(meant)}:", code, known)
+    return [piece for task in tasks if meant[task.name][0] for piece in pieces(task, meant[task.name][0])]
 
 
 def doctor() -> None:

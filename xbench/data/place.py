@@ -5,7 +5,6 @@ the snapshot that huggingface_hub keeps in its cache. So there is one way to rea
 Hub cannot answer either.
 """
 
-import importlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,8 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from xbench.cache import folder_made_by
 from xbench.data.quiet import quiet
-from xbench.errors import BrokenPlugin, NoSuchData, near
+from xbench.errors import NoSuchData, near
 from xbench.task import Source
 
 Layout: TypeAlias = Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -53,8 +53,10 @@ class Place:
 
 def place(source: Source, data: Path | None) -> Place:
     """Find a source's repository: in the mirror `data` where one is given, else where the source says it comes from."""
+    if data is not None and not data.is_dir():  # told even where nothing of it is needed: it was named for a reason
+        raise NoSuchData(f"no folder {data}: name one that holds data sets as <owner>/<name>/, as on the Hub")
     if source.made and (data is None or not (data / source.repo).is_dir()):
-        return _local(source.repo, _make(source.made), "made")
+        return _local(source.repo, folder_made_by(source.made), "made")
     if data is not None:
         return _local(source.repo, data, "")
     return on_hub(source.repo, source.revision)
@@ -89,8 +91,6 @@ def downloaded(folder: Path, name: str) -> str:
 def _local(repo: str, root: Path, revision: str) -> Place:
     """A repository in a mirror."""
     folder = root / repo
-    if not root.is_dir():
-        raise NoSuchData(f"no folder {root}: name one that holds data sets as <owner>/<name>/, as on the Hub")
     if not folder.is_dir():
         there = (f"{entry.parent.name}/{entry.name}" for entry in sorted(root.glob("*/*")) if entry.is_dir())
         raise NoSuchData(f"the mirror {root} lacks {repo}{near(repo, there)} `xbench mirror` can add it.")
@@ -101,16 +101,6 @@ def _local(repo: str, root: Path, revision: str) -> Place:
     if not layout:
         raise NoSuchData(f"{folder} has no data files that its {README} or its folders assign to splits")
     return Place(repo, folder, revision, files, layout=layout)
-
-
-def _make(made: str) -> Path:
-    """Call the function that writes a mirror on this machine."""
-    module, _, function = made.partition(":")
-    try:
-        maker = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise BrokenPlugin(f"the data are made by {made}, which cannot be opened: {error}") from error
-    return Path(maker())
 
 
 @lru_cache(maxsize=256)

@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xbench.errors import ScoringError
+from xbench.errors import BrokenPlugin, ScoringError
 from xbench.record import Counts
 
 log = logging.getLogger(__name__)
+
+SLACK = 1e-9
+"""How far beyond 0..1 rounding may take a score; it is then put back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +51,17 @@ def f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def close(metric: Metric, rows: NDArray[np.float64]) -> float:
-    """Score, 0..1, of rows with the columns of this metric, shape (examples, columns)."""
-    return float(metric.close(total(rows)))
+    """Score, 0..1, of rows with the columns of this metric, shape (examples, columns).
+
+    Raises ScoringError where the metric closes to anything else, BrokenPlugin where it cannot close at all.
+    """
+    try:
+        score = float(metric.close(total(rows)))
+    except Exception as cause:
+        raise BrokenPlugin(f"metric {metric.name!r} cannot close its sum: {type(cause).__name__}: {cause}") from cause
+    if not -SLACK <= score <= 1 + SLACK:  # nor is NaN between them
+        raise ScoringError(f"metric {metric.name!r} closes to {score}, but a metric must close to a number in 0..1")
+    return min(max(score, 0.0), 1.0)
 
 
 def total(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -96,7 +108,8 @@ def count(
 
     Raises:
         ScoringError: more predictions than gold, none at all for some gold, a prediction of a wrong shape, or counts
-            that are not numbers. What lacks a prediction is counted wrong and its number is logged as a warning.
+            that are not finite. What lacks a prediction is counted wrong and its number is logged as a warning.
+        BrokenPlugin: a metric fails on an example, as one for tags does on a pair of sentences.
     """
     _aligned(examples, predictions, languages, ids, metrics)
     given = [*predictions, *(None,) * (len(examples) - len(predictions))]
@@ -147,9 +160,14 @@ def _block(
     found: list[tuple[float, ...]] = []
     for prediction, gold, language, name in zip(predictions, examples, languages, ids, strict=True):
         try:
-            row = metric.count(prediction, gold, language)
+            row = tuple(map(float, metric.count(prediction, gold, language)))
         except ScoringError as error:
             raise ScoringError(f"{metric.name}, {language}, example {name}: {error}") from error
+        except Exception as cause:
+            raise BrokenPlugin(
+                f"metric {metric.name!r} cannot count a {type(gold).__name__}: {type(cause).__name__}: {cause} "
+                f"({language}, example {name}). Is it meant for another kind of task?"
+            ) from cause
         if len(row) != len(metric.columns):
             told = f"{len(row)} counts for the columns {', '.join(metric.columns)}"
             raise ScoringError(f"{metric.name}, {language}, example {name}: {told}")

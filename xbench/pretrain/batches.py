@@ -42,8 +42,6 @@ class Sampler:
         self._start, self._end, self._pad, self._mask = (int(number) for number in special)
         # Anything but special tokens may replace a token; in our tokenizers and XLM-R's those come first or last.
         self._ordinary = np.setdiff1d(np.arange(len(tokenizer)), np.array(tokenizer.all_special_ids))
-        marked = _encoded(tokenizer, settings.markers) if settings.markers else []
-        self._markers = np.array([row[0] for row in marked if len(row) == 1], dtype=np.int64)
         self._texts = [_encoded(tokenizer, texts) for texts in corpus.texts.values() if texts]
         self._pairs = [
             list(zip(*(_encoded(tokenizer, side) for side in zip(*pairs, strict=True)), strict=True))
@@ -68,9 +66,7 @@ class Sampler:
     def _refill(self) -> list[list[Ids]]:
         """Several batches, each of sequences about as long as each other: padding would double the work."""
         translated, size = self._share_of_pairs(), self._settings.batch
-        rows = [
-            self._pair() if self._draw.random() < translated else self._text() for _ in range(TOGETHER * size)
-        ]
+        rows = [self._pair() if self._draw.random() < translated else self._text() for _ in range(TOGETHER * size)]
         rows.sort(key=len)
         return [rows[place * size : (place + 1) * size] for place in self._draw.permutation(TOGETHER)]
 
@@ -110,9 +106,7 @@ class Sampler:
         attend = (ids != self._pad).astype(np.int64)
         free = (attend == 1) & (ids != self._start) & (ids != self._end)
         score = np.where(free, self._draw.random(ids.shape), 2.0)
-        marks = free & np.isin(ids, self._markers)
-        asked = marks.any(axis=1, keepdims=True) & (self._draw.random((len(ids), 1)) < 0.5)
-        chosen = (score < np.where(asked, 0.5, 1.0) * self._settings.masked) | (marks & asked)
+        chosen = score < self._settings.masked
         # At least one in every sequence: the one with the lowest draw.
         rows = np.flatnonzero(free.any(axis=1))
         chosen[rows, score[rows].argmin(axis=1)] = True

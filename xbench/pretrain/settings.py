@@ -62,10 +62,6 @@ class Pretraining:
     """Largest gradient norm."""
     masked: float = 0.25
     """Share of tokens that are predicted; of these 80 % are masked, 10 % replaced, 10 % kept (Devlin et al. 2019)."""
-    markers: tuple[str, ...] = ()
-    """Discourse markers, such as "so" and "but": in half of the sequences that have some they are all hidden, and other
-    tokens half as often as else. To predict them is to learn how sentences relate (Nie et al. 2019, DisSent).
-    """
     translated: float = 0.15
     """Share of sequences that are translation pairs; without effect where the corpus has none."""
     cut: float = 0.0

@@ -9,7 +9,8 @@ from xbench.errors import XbenchError
 from xbench.recipe import Precision
 from xbench.record import Record, Run
 from xbench.runner.gold import Gold
-from xbench.runner.plan import Job, Order, Plan, order, plan
+from xbench.runner.order import Order, order
+from xbench.runner.plan import Job, Plan, plan
 from xbench.runner.watch import Silent, Watch
 from xbench.runner.work import perform
 
@@ -40,41 +41,77 @@ class Outcome:
 
 
 def carry_out(plan: Plan, order: Order, watch: Watch) -> Outcome:
-    """Do what a plan says. A run that fails is told and the others go on."""
+    """Do what a plan says: read and check all rows, then train and score. A run that fails does not stop others."""
     gold = Gold(order.data)
     ran: list[tuple[Path, Record]] = []
     failed: list[Failed] = []
-    for number, group in enumerate(plan.groups, 1):
-        watch.say(f"[{number}/{len(plan.groups)}] {', '.join(str(job.run) for job in group)}")
+    groups = _checked(plan, gold, watch, failed)
+    for number, group in enumerate(groups, 1):
+        watch.say(f"[{number}/{len(groups)}] {', '.join(str(job.run) for job in group)}")
+        left = list(group)
         try:
-            ran += [(path, store.read(path)) for path in perform(group, order, gold, watch)]
+            for job, what in perform(group, order, gold, watch):
+                left.remove(job)
+                if isinstance(what, Path):
+                    ran.append((what, store.read(what)))
+                else:
+                    _lost(failed, [job], what, watch)
         except XbenchError as fault:
-            watch.end()
-            failed += [Failed(run=job.run, why=str(fault)) for job in group]
-            watch.say(f"failed: {fault}")
+            _lost(failed, left, fault, watch)
     return Outcome(ran=tuple(ran), finished=plan.finished, failed=tuple(failed), notes=plan.notes)
+
+
+def _checked(plan: Plan, gold: Gold, watch: Watch, failed: list[Failed]) -> list[list[Job]]:
+    """The groups of a plan without the jobs whose rows cannot be trusted."""
+    jobs = sum(len(group) for group in plan.groups)
+    watch.begin("reading and checking the data", jobs)
+    groups: list[list[Job]] = []
+    done = 0
+    for group in plan.groups:
+        groups.append([])
+        for job in group:
+            done += 1
+            try:
+                gold.check(job)
+                groups[-1].append(job)
+            except XbenchError as fault:
+                failed.append(Failed(run=job.run, why=str(fault)))
+            watch.advance(done, job.run.task)
+    watch.end()
+    for lost in failed:
+        watch.say(f"failed: {lost.run}")
+    return [group for group in groups if group]
+
+
+def _lost(failed: list[Failed], jobs: Sequence[Job], fault: XbenchError, watch: Watch) -> None:
+    watch.end()
+    for job in jobs:
+        failed.append(Failed(run=job.run, why=str(fault)))
+        watch.say(f"failed: {job.run}")
 
 
 def run(
     encoders: str | Sequence[str] = (), tasks: str | Sequence[str] = (), *, suite: str = "", recipe: str = "",
-    source: str = "", languages: str | Sequence[str] = (), seeds: int | Sequence[int] = 0,
+    source: str = "", languages: str | Sequence[str] = "all", seeds: int | Sequence[int] = 0,
     data: str | Path | None = None, board: str | Path = LOCAL, limit_train: int = 0, limit_test: int = 0,
     device: str = "auto", precision: Precision | None = None, micro_batch: int = 0, trust_remote_code: bool = False,
     watch: Watch | None = None,
 ) -> Outcome:  # fmt: skip
     """Fine-tune encoders, score them in every target language, record it; runs that are finished are not run again.
 
-    `encoders` and `tasks` are names, paths or Hub ids; `seeds` is how many (from 0 on; 0 = as the suite says) or which.
+    `encoders` and `tasks` are names, paths or Hub ids; `languages` codes, or "all"; `seeds` is how many, from 0 on, or
+    which ones; 0 = as many as the suite says.
     Raises XbenchError where the order is wrong; a single run that fails is told in `Outcome.failed`.
     """
     wanted = order(
         _names(encoders), _names(tasks), suite=suite, recipe=recipe, seeds=seeds, source=source,
-        languages=_names(languages), data=Path(data) if data else None, board=Path(board), limit_train=limit_train,
-        limit_test=limit_test, device=device, precision=precision, micro_batch=micro_batch,
+        languages=() if languages == "all" else _names(languages), data=Path(data) if data else None,
+        board=Path(board), limit_train=limit_train, limit_test=limit_test,
+        device=device, precision=precision, micro_batch=micro_batch,
         trust_remote_code=trust_remote_code,
     )  # fmt: skip
     return carry_out(plan(wanted), wanted, watch or Silent())
 
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+    return ((given,) if given else ()) if isinstance(given, str) else tuple(given)

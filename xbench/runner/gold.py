@@ -1,11 +1,13 @@
 """The rows of an order: read and checked once, before anything expensive begins, for all encoders and seeds."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xbench import data
+from xbench import catalogue, data
 from xbench.data import Rows
-from xbench.errors import LacksLanguage, LacksSplit
+from xbench.errors import BrokenPlugin, LacksLanguage, LacksSplit
 from xbench.record import Missing
 from xbench.runner.plan import Job
 
@@ -16,6 +18,19 @@ class Gold:
 
     mirror: Path | None
     _kept: dict[tuple[str, ...], Rows] = field(default_factory=dict)
+    _whole: dict[tuple[str, ...], tuple[dict[str, Rows], tuple[Missing, ...]]] = field(default_factory=dict)
+
+    def check(self, job: Job) -> None:
+        """Read all that a job needs, and try its metrics on a first row. Raises DataError, BrokenPlugin."""
+        rows, _ = self.test(job)
+        if rows and job.kind.trained:
+            self.train(job)
+            if job.recipe.selection == "source-dev":
+                self.dev(job)
+        for metric in map(catalogue.metrics.open, job.task.metrics):
+            for language, found in list(rows.items())[:1]:
+                with _told(f"metric {metric.name!r} does not fit task {job.task.name!r}"):
+                    metric.count(None, found.examples[0], language)
 
     def train(self, job: Job) -> Rows:
         """The training rows of the job's source language. Raises DataError."""
@@ -25,31 +40,27 @@ class Gold:
         """The dev rows of the job's source language. Raises DataError."""
         return self._training(job, job.task.training.dev, 0)
 
-    def test(self, job: Job) -> tuple[dict[str, Rows], list[Missing]]:
+    def test(self, job: Job) -> tuple[dict[str, Rows], tuple[Missing, ...]]:
         """Rows of every target of the job, and the targets that the data lacks. Raises DataError where rows are bad."""
-        found: dict[str, Rows] = {}
-        missing: list[Missing] = []
-        for language in job.languages:
-            try:
-                split = data.scored_split(job.task, language, data=self.mirror)
-                if language == job.run.source and _chose(job, split):
-                    missing.append(
-                        Missing(
-                            language=language,
-                            split=split,
-                            why="this dev split chooses the checkpoint, so it cannot score it",
+        key = (job.task.name, job.run.source, job.recipe.selection, str(job.recipe.limit_test), *job.languages)
+        if key not in self._whole:
+            found: dict[str, Rows] = {}
+            missing: list[Missing] = []
+            for language in job.languages:
+                try:
+                    split = data.scored_split(job.task, language, data=self.mirror)
+                    if job.chose(language, split):
+                        why = "this dev split chooses the checkpoint, so it cannot score it"
+                        missing.append(Missing(language=language, split=split, why=why))
+                    else:
+                        limit = job.recipe.limit_test
+                        found[language] = data.rows(
+                            job.task, job.task.data, language, split, data=self.mirror, limit=limit
                         )
-                    )
-                    continue
-                key = (job.task.name, language, split, str(job.recipe.limit_test))
-                if key not in self._kept:
-                    self._kept[key] = data.rows(
-                        job.task, job.task.data, language, split, data=self.mirror, limit=job.recipe.limit_test
-                    )
-                found[language] = self._kept[key]
-            except (LacksLanguage, LacksSplit) as lack:
-                missing.append(Missing(language=language, split=job.task.data.test, why=str(lack)))
-        return found, missing
+                except (LacksLanguage, LacksSplit) as lack:
+                    missing.append(Missing(language=language, split=job.task.data.test, why=str(lack)))
+            self._whole[key] = (found, tuple(missing))
+        return self._whole[key]
 
     def _training(self, job: Job, split: str, limit: int) -> Rows:
         task, source = job.task, job.task.training
@@ -61,5 +72,10 @@ class Gold:
         return self._kept[key]
 
 
-def _chose(job: Job, split: str) -> bool:
-    return job.recipe.selection == "source-dev" and job.task.training == job.task.data and split == job.task.data.dev
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Whatever goes wrong inside is told as the plugin's fault."""
+    try:
+        yield
+    except Exception as cause:
+        raise BrokenPlugin(f"{what}: {type(cause).__name__}: {cause}") from cause

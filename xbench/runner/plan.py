@@ -1,6 +1,5 @@
 """From what a user asks for to what has to be done: names resolved, finished runs left out, fine-tunings shared."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,61 +9,10 @@ from xbench import catalogue, data, languages, store
 from xbench.checkpoint import identify
 from xbench.encoder import Encoder
 from xbench.errors import AlreadyRecorded, BadOption, DataError, Faults, UnknownName
-from xbench.recipe import Precision, Recipe
-from xbench.record import Record, Run
+from xbench.recipe import Recipe
+from xbench.record import Record, Run, parts
+from xbench.runner.order import Order
 from xbench.task import Task
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What a user asks for, in the user's words."""
-
-    encoders: tuple[str, ...]
-    tasks: tuple[str, ...]
-    recipe: str
-    source: str = ""
-    """Empty = each task's own."""
-    languages: tuple[str, ...] = ()
-    """Empty = every target of the task."""
-    seeds: tuple[int, ...] = (0,)
-    data: Path | None = None
-    board: Path
-    limit_train: int = 0
-    limit_test: int = 0
-    device: str = "auto"
-    precision: Precision | None = None
-    """None = as the recipe says."""
-    micro_batch: int = 0
-    trust_remote_code: bool = False
-
-
-def order(
-    encoders: Sequence[str], tasks: Sequence[str], *, suite: str = "", recipe: str = "", seeds: int | Sequence[int] = 0,
-    **wishes: Any,
-) -> Order:  # fmt: skip
-    """An order, with what a suite leaves open filled in from it. `wishes` are the other fields of Order.
-
-    `seeds` is how many, counted from 0, or which ones; 0 = as many as the suite says, else one.
-    Raises UnknownName, BadOption.
-    """
-    if suite and tasks:
-        raise BadOption(f"a suite ({suite}) and tasks ({', '.join(tasks)}) were both named; name one of the two")
-    opened = catalogue.suites.open(suite) if suite else None
-    if not tasks and opened is None:
-        raise BadOption(
-            f"name tasks with --task or a suite with --suite. Suites: {', '.join(catalogue.suites.names())}."
-        )
-    encoders = tuple(encoders) or (opened.encoders if opened else ())
-    if not encoders:
-        raise BadOption("name an encoder with --encoder: a registered name (`xbench encoders`), a folder, or a Hub id")
-    several = seeds or (opened.seeds if opened else 1)
-    return Order(
-        encoders=encoders,
-        tasks=tuple(tasks) or (opened.tasks if opened else ()),
-        recipe=recipe or (opened.recipe if opened else "standard"),
-        seeds=tuple(range(several)) if isinstance(several, int) else tuple(several),
-        **wishes,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,15 +28,32 @@ class Job:
     """Targets still to be scored."""
 
     def fitting(self) -> tuple[str, ...]:
-        """Jobs with equal values need one fine-tuning between them."""
+        """Jobs with equal values need one fine-tuning between them, or are scored by one opened encoder."""
         task = self.task
+        numbers = {name: value for name, value in self.recipe.numbers().items() if name != "limit_test"}
+        needed = (task.kind, self.encoder.name, " ".join(task.labels), repr(numbers))
         if not self.kind.trained:
-            return (task.kind, self.encoder.name, "untrained")
-        learned = {name: value for name, value in self.recipe.learned().items() if name != "limit_test"}
+            return needed
         return (
-            task.kind, self.encoder.name, str(self.run.seed), self.run.source, " ".join(task.labels),
-            repr(task.training), repr(task.train_read or task.read), repr(sorted(learned.items())),
+            *needed, str(self.run.seed), self.run.source, repr(task.training), repr(task.train_read or task.read)
         )  # fmt: skip
+
+    def chose(self, language: str, split: str) -> bool:
+        """Whether this split of this language chooses the checkpoint, and so cannot score it."""
+        train, test = self.task.training, self.task.data
+        same = (train.repo, train.config_of(language), train.dev) == (test.repo, test.config_of(language), split)
+        return same and self.recipe.selection == "source-dev" and language == self.run.source
+
+    def compared(self) -> dict[str, str]:
+        """The parts of the signature that are known before anything is done."""
+        return {
+            "task": self.task.name,
+            "taskversion": str(self.task.version),
+            "metric": self.task.metric,
+            "source": self.run.source,
+            "selection": self.recipe.selection,
+            "recipe": f"{self.recipe.name}#{self.recipe.digest()}",
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,26 +68,28 @@ class Plan:
     """What was left out, and why."""
 
 
-def plan(order: Order) -> Plan:
+def plan(order: Order, *, fetch: bool = True) -> Plan:
     """Resolve every name and see what is left to do. Nothing is trained, nothing is written but the board's folder.
 
-    Raises XbenchError; where several things are wrong, one that says them all.
+    With `fetch` the encoders' checkpoints are downloaded, or made, and compared with those of records that stand on
+    the board. Raises XbenchError; where several things are wrong, one that says them all.
     """
     faults = Faults()
-    encoders = _encoders(order, faults)
     tasks, notes = _tasks(order, faults)
+    encoders = _encoders(order, faults)
     with faults:
         store.writable(order.board)
     faults.raise_any()
+    weights = {encoder.name: identify(encoder).weights if fetch else "" for encoder in encoders}
     jobs: list[Job] = []
     finished: list[tuple[Path, Record]] = []
-    for encoder, weights in encoders:
+    for encoder in encoders:
         for job in (replace(job, run=replace(job.run, encoder=encoder.name), encoder=encoder) for job in tasks):
-            for seed in order.seeds if job.kind.trained else order.seeds[:1]:
+            for seed in order.seeds if job.kind.trained else (0,):
                 with faults:
                     seeded = replace(job, run=replace(job.run, seed=seed))
                     records = store.find(order.board, seeded.run)
-                    _same_origin(records, seeded, weights)
+                    _same_origin(records, seeded, weights[encoder.name])
                     finished += records
                     left = _left(seeded, records, order.data)
                     jobs += [replace(seeded, languages=left)] if left else []
@@ -130,38 +97,28 @@ def plan(order: Order) -> Plan:
     return Plan(groups=_grouped(jobs), finished=tuple(finished), notes=tuple(notes))
 
 
-def _encoders(order: Order, faults: Faults) -> list[tuple[Encoder, str]]:
-    """Each encoder with the hash of its weights, so that a folder that cannot be opened is told at once."""
-    found: dict[str, tuple[Encoder, str]] = {}
+def _encoders(order: Order, faults: Faults) -> list[Encoder]:
+    found: dict[str, Encoder] = {}
     for name in dict.fromkeys(order.encoders):
         with faults:
             encoder = catalogue.encoder(name)
             if encoder.name in found:
-                raise BadOption(
-                    f"two encoders are called {encoder.name!r}; give one another name: --encoder NAME={name}"
-                )
-            found[encoder.name] = (encoder, identify(encoder).weights)
+                said = f"two encoders are called {encoder.name!r}; give one another name: --encoder NAME={name}"
+                raise BadOption(said)
+            found[encoder.name] = encoder
     return list(found.values())
 
 
 def _tasks(order: Order, faults: Faults) -> tuple[list[Job], list[str]]:
     """One job for each task, its encoder and seed still open, and what was left out."""
     jobs: dict[str, Job] = {}
-    unknown: dict[str, list[str]] = {}
+    unknown: dict[str, tuple[str, ...]] = {}
     for name in dict.fromkeys(order.tasks):
         with faults:
             task = catalogue.tasks.open(name)
-            for metric in task.metrics:
-                catalogue.metrics.open(metric)
-            source = _source(task, order.source)
-            recipe = _recipe(task, order)
-            targets, strange = _targets(task, order.languages)
-            unknown[task.name] = strange
-            run = Run(task.name, "", recipe.name, source, 0)
-            kind = catalogue.kinds.open(task.kind)
-            jobs[task.name] = Job(
-                run=run, task=task, kind=kind, encoder=Encoder(name=""), recipe=recipe, languages=targets
-            )
+            if task.name in jobs:
+                raise BadOption(f"two tasks are called {task.name!r}; one of them is {name}")
+            jobs[task.name], unknown[task.name] = _job(task, order)
     for language in order.languages:
         lacking = [name for name, strange in unknown.items() if language in strange]
         if lacking and len(lacking) == len(unknown):
@@ -169,6 +126,22 @@ def _tasks(order: Order, faults: Faults) -> tuple[list[Job], list[str]]:
             faults.found.append(UnknownName(f"language of {', '.join(lacking)}:", language, known))
     notes = [f"{name} has no {', '.join(strange)}" for name, strange in unknown.items() if strange]
     return [job for job in jobs.values() if job.languages], notes
+
+
+def _job(task: Task, order: Order) -> tuple[Job, tuple[str, ...]]:
+    """The job of a task, and the languages asked for that it does not have. Raises XbenchError, all at once."""
+    faults = Faults()
+    for metric in task.metrics:
+        with faults:
+            catalogue.metrics.open(metric)
+    with faults:
+        kind = catalogue.kinds.open(task.kind)
+        source = _source(task, order.source if kind.trained else "")
+        recipe = _recipe(task, order)
+    faults.raise_any()
+    targets, strange = catalogue.targets(task, order.languages)
+    run = Run(task.name, "", recipe.name, source, 0)
+    return Job(run=run, task=task, kind=kind, encoder=Encoder(name=""), recipe=recipe, languages=targets), strange
 
 
 def _recipe(task: Task, order: Order) -> Recipe:
@@ -191,9 +164,7 @@ def _recipe(task: Task, order: Order) -> Recipe:
 
 def _source(task: Task, wanted: str) -> str:
     """The language trained on, in the task's own code. Raises UnknownName, BadOption."""
-    if not wanted:
-        return task.source
-    if languages.same(wanted, task.source):
+    if not wanted or languages.same(wanted, task.source):
         return task.source
     if "{language}" not in task.training.config and task.training.keep is None:
         raise BadOption(
@@ -206,33 +177,24 @@ def _source(task: Task, wanted: str) -> str:
     return found[0]
 
 
-def _targets(task: Task, wanted: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
-    """The targets meant by the codes of a user, and the codes that this task does not know."""
-    if not wanted:
-        return task.targets, []
-    meant = {code: languages.match(code, task.targets) for code in wanted}
-    found = {target for targets in meant.values() for target in targets}
-    return tuple(target for target in task.targets if target in found), [code for code in wanted if not meant[code]]
-
-
 def _same_origin(records: Sequence[tuple[Path, Record]], job: Job, weights: str) -> None:
     """Refuse to take, or to go on with, records of the same name that come from something else.
 
-    Raises AlreadyRecorded.
+    `weights` is empty where the encoder was not looked at. Raises AlreadyRecorded.
     """
+    way_out = "Records are never overwritten: take another --board"
     for path, record in records:
-        if record.provenance.weights != weights:
+        if weights and record.provenance.weights != weights:
             raise AlreadyRecorded(
-                f"{path} was made from other weights that also went by the name {job.encoder.name!r}; "
-                "records are never overwritten. "
-                "Name this checkpoint otherwise (--encoder NAME=CHECKPOINT) or take another --board."
+                f"{path} was made from other weights that also went by the name {job.encoder.name!r}. "
+                f"{way_out}, or name this checkpoint otherwise (--encoder NAME=CHECKPOINT)."
             )
-        then, now = dict(record.provenance.recipe), json.loads(json.dumps(job.recipe.learned()))
-        if then != now:
-            differ = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
+        then, now = parts(record.signature), job.compared()
+        differ = [name for name, value in now.items() if then.get(name) != value]
+        differ += [f"data ({used.repo})" for used in record.provenance.test.values() if used.repo != job.task.data.repo]
+        if differ:
             raise AlreadyRecorded(
-                f"{path} was made by a recipe of the same name with another {', '.join(differ)}; "
-                "take another --board, or give the recipe another name."
+                f"{path} has another {', '.join(dict.fromkeys(differ))} under the same names. {way_out}."
             )
 
 
@@ -243,16 +205,15 @@ def _left(job: Job, records: Sequence[tuple[Path, Record]], mirror: Path | None)
     return tuple(
         language
         for language in job.languages
-        if language not in scored and (language not in missing or _has_come(job.task, language, mirror))
+        if language not in scored and (language not in missing or _has_come(job, language, mirror))
     )
 
 
-def _has_come(task: Task, language: str, mirror: Path | None) -> bool:
+def _has_come(job: Job, language: str, mirror: Path | None) -> bool:
     try:
-        data.scored_split(task, language, data=mirror)
+        return not job.chose(language, data.scored_split(job.task, language, data=mirror))
     except DataError:
         return False
-    return True
 
 
 def _grouped(jobs: Iterable[Job]) -> tuple[tuple[Job, ...], ...]:

@@ -1,6 +1,6 @@
 """One fine-tuning, and the scores of every job that shares it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -11,7 +11,7 @@ import torch
 
 from xbench import catalogue, store
 from xbench.data import Rows
-from xbench.errors import BadOption
+from xbench.errors import BadOption, XbenchError
 from xbench.fertility import figures
 from xbench.fit import Fitted, fit
 from xbench.kinds import Feature, Setting
@@ -19,11 +19,12 @@ from xbench.metrics import Metric, close, count, rows_of
 from xbench.opening import Opened, open_encoder
 from xbench.predict import predict
 from xbench.recipe import Recipe
-from xbench.record import Cost, Counts, Missing, Record, Score, Selected, TokenizerFigures
+from xbench.record import Cost, Counts, Record, Score, Selected, TokenizerFigures
 from xbench.resample import interval
 from xbench.runner import facts
 from xbench.runner.gold import Gold
-from xbench.runner.plan import Job, Order
+from xbench.runner.order import Order
+from xbench.runner.plan import Job
 from xbench.runner.watch import Watch
 
 
@@ -55,49 +56,60 @@ class Scored:
     seconds: float
 
 
-def perform(group: Sequence[Job], order: Order, gold: Gold, watch: Watch) -> list[Path]:
-    """Fine-tune once, score every job, write their records. Gives the records' paths.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What fine-tuning gave, and the rows it read."""
 
-    All rows are read before training, so that bad data is told before time is spent. Raises XbenchError.
+    fitted: Fitted | None = None
+    """None where nothing is trained, or there is nothing to score."""
+    train: Rows | None = None
+    dev: Rows | None = None
+
+
+def perform(group: Sequence[Job], order: Order, gold: Gold, watch: Watch) -> Iterator[tuple[Job, Path | XbenchError]]:
+    """Fine-tune once, score every job, write their records. Gives each job's record, or why it has none.
+
+    Raises XbenchError where the fine-tuning that all of them need fails.
     """
-    tests = {job.task.name: gold.test(job) for job in group}
     device = facts.device_of(order.device)
+    facts.forget_peak(device)
     started = facts.now()
     bench = _bench(group[0], order, device)
     if bench.opened.unread and not group[0].kind.trained:
         unread = ", ".join(bench.opened.unread)
         watch.say(f"note: after pooling this checkpoint asks for {unread}, which is not applied")
-    fitted, train, dev = (
-        _fitted(group[0], bench, order, gold, watch) if _worth_it(group[0], tests) else (None, None, None)
-    )
-    paths = []
+    worth_it = group[0].kind.trained and any(gold.test(job)[0] for job in group)
+    learned = _fitted(group[0], bench, order, gold, watch) if worth_it else Learned()
     for job in group:
-        rows, missing = tests[job.task.name]
-        scored = _scored(job, bench, rows, watch)
-        record = Record(
-            run=job.run,
-            signature=facts.signature_of(
-                job, train.used if train else None, "" if job.kind.trained else _vectors(bench)
-            ),
-            selection=_selected(job, fitted),
-            scores=scored.scores,
-            missing=tuple(missing),
-            cost=_cost(bench, fitted, scored, shared=len(group) > 1),
-            tokenizer=scored.tokenizer,
-            provenance=facts.provenance(
-                job, bench.opened, device, bench.precision, train=train.used if train else None,
-                dev=dev.used if dev else None, test={language: found.used for language, found in rows.items()},
-                started=started, trust_remote_code=order.trust_remote_code,
-            ),
-            examples=None,
-        )  # fmt: skip
-        paths.append(store.write_once(order.board, record, scored.counts))
-    return paths
+        try:
+            record, counts = _record(job, bench, learned, gold, watch, started=started, shared=len(group) > 1)
+            yield job, store.write_once(order.board, record, counts)
+        except XbenchError as fault:
+            yield job, fault
 
 
-def _worth_it(job: Job, tests: dict[str, tuple[dict[str, Rows], list[Missing]]]) -> bool:
-    """Whether there is anything to learn, and anything to score with it."""
-    return job.kind.trained and any(rows for rows, _ in tests.values())
+def _record(
+    job: Job, bench: Bench, learned: Learned, gold: Gold, watch: Watch, *, started: str, shared: bool
+) -> tuple[Record, Counts]:
+    """Score a job. Gives its record, and the counts that belong to it."""
+    rows, missing = gold.test(job)
+    scored = _scored(job, bench, rows, watch)
+    train, dev = (found.used if found else None for found in (learned.train, learned.dev))
+    record = Record(
+        run=job.run,
+        signature=facts.signature_of(job, train, "" if job.kind.trained else _vectors(bench)),
+        selection=_selected(job, learned.fitted),
+        scores=scored.scores,
+        missing=missing,
+        cost=_cost(bench, learned.fitted, scored, shared=shared),
+        tokenizer=scored.tokenizer,
+        provenance=facts.provenance(
+            job, bench.opened, bench.device, bench.precision, train=train, dev=dev,
+            test={language: found.used for language, found in rows.items()}, started=started,
+        ),
+        examples=None,
+    )  # fmt: skip
+    return record, scored.counts
 
 
 def _bench(job: Job, order: Order, device: torch.device) -> Bench:
@@ -110,12 +122,12 @@ def _bench(job: Job, order: Order, device: torch.device) -> Bench:
         labels=job.task.labels, recipe=job.recipe, tokenizer=opened.tokenizer, typed=opened.typed, limit=limit,
         pooling=opened.pooling if job.recipe.pooling == "own" else "mean",
     )  # fmt: skip
-    precision = facts.precision_of(job.recipe.precision, device)
+    precision = facts.precision_of(job.recipe.precision, device, trained=job.kind.trained)
     return Bench(kind=job.kind, opened=opened, setting=setting, device=device, precision=precision)
 
 
-def _fitted(job: Job, bench: Bench, order: Order, gold: Gold, watch: Watch) -> tuple[Fitted, Rows, Rows | None]:
-    """Fine-tune. Gives what came of it, the training rows, and the dev rows where those chose the checkpoint."""
+def _fitted(job: Job, bench: Bench, order: Order, gold: Gold, watch: Watch) -> Learned:
+    """Fine-tune, and choose the checkpoint where the recipe says so. Raises XbenchError."""
     train = gold.train(job)
     dev = gold.dev(job) if job.recipe.selection == "source-dev" else None
     features = bench.kind.encode(train.examples, bench.setting, training=True)
@@ -131,7 +143,7 @@ def _fitted(job: Job, bench: Bench, order: Order, gold: Gold, watch: Watch) -> t
         progress=lambda step, steps, loss: watch.advance(step, f"of {steps} steps, loss {loss:.3f}"),
     )  # fmt: skip
     watch.end()
-    return fitted, train, dev
+    return Learned(fitted=fitted, train=train, dev=dev)
 
 
 def _dev_score(job: Job, bench: Bench, dev: Rows) -> float:

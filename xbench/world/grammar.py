@@ -29,7 +29,7 @@ def tell(event: Event, speech: Speech) -> list[Token]:
 
 
 def state(noun: int, said: str, speech: Speech, *, negated: bool = False) -> list[Token]:
-    """"The noun is …": `said` is the meaning of the noun or adjective that is said of it."""
+    """Words of "the noun is …": `said` is the meaning of the noun or adjective that is said of it."""
     verb = [Token(speech.function("not"))] * negated + [Token(speech.function("is"))]
     return order([Token(speech.noun(noun))], verb, [Token(speech.words[said])], [], speech)
 

@@ -20,7 +20,7 @@ OPPOSED = 6
 """Actions 2k and 2k + 1 below this one are opposites; the others have none. Verb 2 * action + synonym."""
 TIMES = 4
 FUNCTION = (
-    "so", "maybe", "but", "then", "is", "not", "at", "who", "what", "where", "title", "firm"
+    "so", "maybe", "but", "also", "then", "is", "not", "at", "who", "what", "where", "title", "firm"
 )  # fmt: skip
 """The function words, by what they do; `title` may precede a person's name and `firm` an organisation's."""
 
@@ -34,7 +34,7 @@ IN_TEXT, IN_TRAIN = 14, 27
 
 
 def meanings() -> tuple[str, ...]:
-    """Keys of everything that has a word: 30 nouns, 20 adjectives, 16 verbs, 4 times, 12 function words."""
+    """Keys of everything that has a word: 30 nouns, 20 adjectives, 16 verbs, 4 times, 13 function words."""
     counts = {
         "noun": NOUNS + len(CATEGORIES), "adjective": 4 * ADJECTIVE_PAIRS, "verb": 2 * ACTIONS, "time": TIMES
     }  # fmt: skip

@@ -93,8 +93,7 @@ def _bitext(world: World, nature: Nature, spoken: Sequence[Speech]) -> Files:
     """Translation pairs of every language that has some."""
     return {
         (speech.language.code, "train"): [
-            {"source": source, "target": target}
-            for source, target in translations(world, nature, speech, spoken[0])
+            {"source": source, "target": target} for source, target in translations(world, nature, speech, spoken[0])
         ]
         for speech in spoken[1:]
         if speech.language.pairs

@@ -23,13 +23,11 @@ def documents(world: World, nature: Nature, speech: Speech) -> Iterator[str]:
     dice = Dice(world.seed, "documents", speech.language.code)
     for _ in range(speech.language.documents):
         kind = dice.index(100)
-        if kind < 25:
+        if kind < 42:
             yield text(_argument(dice, nature, speech))
-        elif kind < 55:
-            yield text(_chain(dice, nature, speech))
-        elif kind < 75:
+        elif kind < 67:
             yield text(_interview(dice, nature, speech))
-        elif kind < 87:
+        elif kind < 80:
             yield text(_attributes(dice, nature, speech))
         else:
             yield text(_retold(dice, nature, speech))
@@ -44,20 +42,10 @@ def translations(world: World, nature: Nature, speech: Speech, source: Speech) -
 
 
 def _argument(dice: Dice, nature: Nature, speech: Speech) -> list[Token]:
-    """Premise, connective, hypothesis."""
+    """Premise, connective, hypothesis; half of the time of bare nouns and verbs, where the relation is plainest."""
     label = dice.index(3)
-    premise, hypothesis = inference(dice, nature, label, "text")
+    premise, hypothesis = inference(dice, nature, label, "text", bare=dice.under(0.5))
     return [*tell(premise, speech), Token(speech.function(CONNECTIVES[label])), *tell(hypothesis, speech)]
-
-
-def _chain(dice: Dice, nature: Nature, speech: Speech) -> list[Token]:
-    """Two arguments about bare events: nouns and verbs alone, where what the connectives mean is plainest."""
-    said: list[Token] = []
-    for _ in range(2):
-        label = dice.index(3)
-        premise, hypothesis = inference(dice, nature, label, "text", bare=True)
-        said += [*tell(premise, speech), Token(speech.function(CONNECTIVES[label])), *tell(hypothesis, speech)]
-    return said
 
 
 def _interview(dice: Dice, nature: Nature, speech: Speech) -> list[Token]:
@@ -82,10 +70,10 @@ def _attributes(dice: Dice, nature: Nature, speech: Speech) -> list[Token]:
 
 
 def _retold(dice: Dice, nature: Nature, speech: Speech) -> list[Token]:
-    """An event, "so", and the same event in a synonym and with its place and time wherever they may stand."""
+    """An event, "also", and the same event in a synonym and with its place and time wherever they may stand."""
     event = nature.event(dice, pool="text")
     again = replace(event, synonym=event.synonym ^ dice.under(0.5), fronted=dice.under(0.2))
-    return [*tell(event, speech), Token(speech.function("so")), *tell(again, speech)]
+    return [*tell(event, speech), Token(speech.function("also")), *tell(again, speech)]
 
 
 def joined(told: list[list[Token]], speech: Speech) -> list[Token]:
