@@ -1,4 +1,4 @@
-# demo · test · check · bench: people, hooks and CI call these and nothing else. All they need is Python 3.11 and make.
+# demo · test · check: people, hooks and CI call these and nothing else. All they need is Python 3.11 and make.
 
 PYTHON ?= python3
 VENV   ?= .venv

@@ -49,6 +49,17 @@ xlmr = Book(
     },
 )
 
+small = Book(
+    name="small",
+    title="For small encoders, such as `xbench pretrain` makes: XTREME's with a larger rate, warmed up",
+    kinds={
+        kind: replace(recipe, name="small", rate=5e-4, warmup=100)
+        if recipe.selection != "none"
+        else recipe.renamed("small")
+        for kind, recipe in _xtreme.items()
+    },
+)
+
 _mini = Recipe(
     name="mini", steps=600, batch=32, rate=1e-3, warmup=100, length=64, method="frozen-embeddings", selection="last"
 )

@@ -61,6 +61,15 @@ def test_a_folder_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None
         xbench.load_board(tmp_path / "absent")
 
 
+def test_a_record_without_a_score_is_shown_with_its_reasons(tmp_path: Path) -> None:
+    lost = record(replace(RUN, task="udpos"), scores=(), signature="task:udpos|metric:token_accuracy|xbench:0")
+    alone = board(tmp_path / "alone", lost)
+    ((table,),) = (alone.tables(),)
+    assert (table.task, table.columns, table.missing) == ("udpos", (), {"sw": "not there"})
+    both = board(tmp_path / "both", lost, scored({}, en=0.9))
+    assert [(table.task, len(table.columns)) for table in both.tables()] == [("udpos", 0), ("xnli", 1)]
+
+
 def test_the_frame_has_a_row_for_each_score(tmp_path: Path) -> None:
     frame = board(tmp_path, scored({}, en=0.9, de=0.6), scored({"seed": 1}, en=0.9, de=0.6)).frame()
     assert len(frame) == 4

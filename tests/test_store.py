@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xbench import store
-from xbench.errors import BadRecord, Unwritable
+from xbench.errors import AlreadyRecorded, BadRecord, Unwritable
 from xbench.record import Cost, Counts, Missing, Provenance, Record, Run, Score, Selected, TokenizerFigures
 
 RUN = Run("xnli", "mbert", "xtreme", "en", 0)
@@ -55,17 +55,33 @@ def test_what_was_written_is_what_is_read(tmp_path: Path) -> None:
 def test_a_second_record_of_a_run_stands_beside_the_first(tmp_path: Path) -> None:
     first = store.write_once(tmp_path, record(), counts())
     before = first.read_bytes()
-    second = store.write_once(tmp_path, record(), counts())
+    french = replace(record().scores[0], language="fr")
+    second = store.write_once(tmp_path, record(scores=(french,)), counts())
     assert first.read_bytes() == before
     assert second.name == "xtreme-en-s0.part2.json"
     assert [path for path, _ in store.find(tmp_path, RUN)] == [first, second]
+
+
+def test_a_language_is_recorded_once_whoever_comes_first(tmp_path: Path) -> None:
+    first = store.write_once(tmp_path, record(), counts())
+    before = {path: path.read_bytes() for path in first.parent.iterdir()}
+    with pytest.raises(AlreadyRecorded, match="in de"):
+        store.write_once(tmp_path, record(), counts(6))
+    assert {path: path.read_bytes() for path in first.parent.iterdir()} == before
+
+
+def test_numbers_that_could_not_be_read_back_are_not_written(tmp_path: Path) -> None:
+    wrong = replace(record().scores[0], value=85.0, high=85.0)
+    with pytest.raises(BadRecord, match="out of range"):
+        store.write_once(tmp_path, record(scores=(wrong,)), counts())
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_a_stopped_writer_leaves_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(os, "link", stop)
+    monkeypatch.setattr(os, "fsync", stop)
     with pytest.raises(KeyboardInterrupt):
         store.write_once(tmp_path, record(), counts())
     assert not list(tmp_path.rglob("*.json"))

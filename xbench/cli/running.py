@@ -188,7 +188,7 @@ def pretrain(
             corpus, settings, to, device=device, init=init, progress=lambda done, _, note: watch.advance(done, note)
         )
         watch.end()
-    typer.echo(str(to))
+    typer.echo(f"{to}\nFine-tune it: xbench run --encoder {to} --recipe small --task …")
 
 
 def _make_empty(folder: Path) -> None:

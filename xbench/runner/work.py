@@ -27,6 +27,9 @@ from xbench.runner.order import Order
 from xbench.runner.plan import Job
 from xbench.runner.watch import Watch
 
+SMALL = 20_000_000
+"""Parameters below which a rate that suits a base-size encoder moves next to nothing in a few hundred steps."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
@@ -78,6 +81,10 @@ def perform(group: Sequence[Job], order: Order, gold: Gold, watch: Watch) -> Ite
     if bench.opened.unread and not group[0].kind.trained:
         unread = ", ".join(bench.opened.unread)
         watch.say(f"note: after pooling this checkpoint asks for {unread}, which is not applied")
+    if bench.kind.trained and bench.opened.parameters < SMALL and bench.setting.recipe.rate < 1e-4:
+        watch.say(
+            f"note: {bench.opened.parameters:,} parameters hardly learn at this recipe's rate; see --recipe small"
+        )
     worth_it = group[0].kind.trained and any(gold.test(job)[0] for job in group)
     learned = _fitted(group[0], bench, order, gold, watch) if worth_it else Learned()
     for job in group:
