@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from xbench.world.chance import Dice
 from xbench.world.events import Actor, Event, Nature, Part, Pool, hypernym, sibling
-from xbench.world.lexicon import ACTIONS, ADJECTIVE_PAIRS, NOUNS, OPPOSED, TIMES
+from xbench.world.lexicon import ACTIONS, ADJECTIVE_PAIRS, ANIMATE, NOUNS, OPPOSED, TIMES
 
 ENTAILMENT, NEUTRAL, CONTRADICTION = 0, 1, 2
 Site: TypeAlias = Literal["verb", "subject", "object", "subject adjective", "object adjective"]
@@ -38,14 +38,25 @@ def inference(
 
 
 def paraphrase(dice: Dice, nature: Nature, same: bool, pool: Pool = "known") -> tuple[Event, Event]:
-    """Two events of the same words but for a synonym: the same event, or one with actors or adjectives swapped."""
+    """The same event twice, or one that differs in one thing: the action, an actor, or who is which.
+
+    In half of the negatives actors or adjectives are swapped, so that all words are the same; in the others the action
+    or the object is another one. With swaps alone a head that reads `<s>` stays at chance for hundreds of steps, and
+    whether it ever leaves depends on its seed.
+    """
     first = nature.contest(dice, pool=pool)
     one, other = first.subject, first.object
     synonym = first.synonym ^ dice.under(0.5)
     second = replace(first, synonym=synonym, fronted=dice.under(0.2))
     if same:
         return first, second
-    if dice.under(0.5):
+    wrong = dice.pick(("action", "object", "actors", "adjectives"))
+    if wrong == "action":
+        return first, replace(second, action=dice.other(ACTIONS, first.action))
+    if wrong == "object":
+        strangers = [noun for noun in range(ANIMATE) if noun not in (one.noun, other.noun)]
+        return first, replace(second, object=replace(other, noun=dice.pick(strangers)))
+    if wrong == "actors":
         return first, replace(second, subject=other, object=one)
     swapped = (replace(one, adjective=other.adjective), replace(other, adjective=one.adjective))
     return first, replace(second, subject=swapped[0], object=swapped[1])
