@@ -22,7 +22,6 @@ GOOD = Recipe(name="good", epochs=1)
         ({"selection": "source_dev"}, "source-dev, last, none"),
         ({"method": "frozen_embeddings"}, "frozen-embeddings"),
         ({"precision": "fp16"}, "fp32, bf16"),
-        ({"epochs": 0}, "neither epochs nor steps"),
         ({"batch": 0, "rate": -1}, "batch.*rate"),
     ],
 )
@@ -34,6 +33,11 @@ def test_a_recipe_that_makes_no_sense_is_refused(change: dict[str, object], said
 def test_a_book_may_change_only_what_a_recipe_has() -> None:
     with pytest.raises(BadOption, match="learning_rate for xnli"):
         Book(name="book", title="", kinds={"pairs": GOOD}, tasks={"xnli": {"learning_rate": 1}})
+
+
+def test_a_book_says_how_long_it_trains() -> None:
+    with pytest.raises(BadOption, match="neither epochs nor steps for pairs"):
+        Book(name="book", title="", kinds={"pairs": Recipe(name="book")})
 
 
 def test_limits_change_the_name_and_keep_those_the_recipe_has() -> None:

@@ -69,7 +69,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse numbers that make no sense, all at once. Raises BadOption."""
-        least = {"batch": 1, "length": 8, "stride": 1, "query": 1, "answer": 1, "nbest": 1, "rate": 0.0, "clip": 0.0}
+        least = {"batch": 1, "length": 1, "stride": 1, "query": 1, "answer": 1, "nbest": 1, "rate": 0.0, "clip": 0.0}
         rest = ("epochs", "steps", "warmup", "decay", "select_every", "patience", "layer", "limit_train", "limit_test")
         wrong = [
             f"{name} must be at least {low}, but is {getattr(self, name)}"
@@ -82,8 +82,6 @@ class Recipe:
             for name, kinds in words.items()
             if getattr(self, name) not in get_args(kinds)
         ]
-        if self.selection != "none" and not self.epochs and not self.steps:
-            wrong.append("neither epochs nor steps say how long it trains")
         if wrong:
             raise BadOption(f"recipe {self.name!r}: {'; '.join(wrong)}")
 
@@ -119,7 +117,10 @@ class Book:
     """Task -> fields of the recipe that differ for it."""
 
     def __post_init__(self) -> None:
-        """Refuse changes of fields that a recipe does not have. Raises BadOption."""
+        """Refuse recipes that never end or never begin, and changes of what no recipe has. Raises BadOption."""
+        for kind, recipe in self.kinds.items():
+            if recipe.selection != "none" and not recipe.epochs and not recipe.steps:
+                raise BadOption(f"recipe {self.name!r} says neither epochs nor steps for {kind}")
         known = {f.name for f in fields(Recipe)}
         for task, changes in self.tasks.items():
             if strange := sorted(changes.keys() - known):

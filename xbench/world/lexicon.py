@@ -88,7 +88,8 @@ def _speech(world: World, language: Language, source: Mapping[str, str], spelt: 
     share = language.cognates if language.script == world.source.script else 0.0
     dice = Dice(world.seed, "cognates", language.code)
     own = source if language == world.source else _own_words(world, language, spelt | set(source.values()))
-    words = {meaning: source[meaning] if dice.under(share) else own[meaning] for meaning in source}
+    shared = set(dice.sample(tuple(source), round(share * len(source))))  # the designed share, not one drawn near it
+    words = {meaning: source[meaning] if meaning in shared else own[meaning] for meaning in source}
     suffix = SCRIPTS[language.script].syllables[Dice(world.seed, "suffix", language.code).index(70)]
     return Speech(language, words, suffix if language.accusative else "")
 
