@@ -42,7 +42,7 @@ def pretrain(
     place = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
     losses = _train(model.to(place), Sampler(corpus, tokenizer, settings), settings, place, progress)
     to.mkdir(parents=True, exist_ok=True)
-    disable_progress_bar()  # of transformers, which draws one for writing a single file
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers draws one for writing a single file
     model.to("cpu").save_pretrained(to)
     tokenizer.save_pretrained(to)
     about = {"settings": asdict(settings), "init": str(init or ""), "losses": losses, "corpus": corpus.sizes()}
