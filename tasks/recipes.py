@@ -51,11 +51,11 @@ xlmr = Book(
 
 small = Book(
     name="small",
-    title="For small encoders, such as `xbench pretrain` makes: XTREME's with a larger rate, warmed up",
+    title="For small encoders, such as `xbench pretrain` makes: XTREME's with a larger rate; sentence vectors centred",
     kinds={
-        kind: replace(recipe, name="small", rate=5e-4, warmup=100)
-        if recipe.selection != "none"
-        else recipe.renamed("small")
+        kind: replace(recipe, name="small", centre=True)
+        if kind == "retrieval"
+        else replace(recipe, name="small", rate=5e-4, warmup=100)
         for kind, recipe in _xtreme.items()
     },
 )

@@ -52,8 +52,9 @@ def by_length(features: Sequence[Feature], tokens: int) -> Iterator[list[int]]:
 
 
 def out_of_memory(cause: BaseException) -> bool:
-    """Whether a batch failed for want of memory; the CPU's allocator says so in a plain RuntimeError."""
-    return isinstance(cause, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(cause)
+    """Whether a batch failed for want of memory; the CPU's allocator and cuBLAS say so in a plain RuntimeError."""
+    said = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    return isinstance(cause, torch.OutOfMemoryError | MemoryError) or any(words in str(cause) for words in said)
 
 
 def _fill(

@@ -185,8 +185,9 @@ def _same_origin(records: Sequence[tuple[Path, Record]], job: Job, weights: str)
     way_out = "Records are never overwritten: take another --board"
     for path, record in records:
         if weights and record.provenance.weights != weights:
+            changed = " It is made here, and what makes it has changed since." if job.encoder.made else ""
             raise AlreadyRecorded(
-                f"{path} was made from other weights that also went by the name {job.encoder.name!r}. "
+                f"{path} was made from other weights that also went by the name {job.encoder.name!r}.{changed} "
                 f"{way_out}, or name this checkpoint otherwise (--encoder NAME=CHECKPOINT)."
             )
         then, now = parts(record.signature), job.compared()
