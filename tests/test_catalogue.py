@@ -61,7 +61,7 @@ def test_a_broken_plugin_fails_only_when_it_is_asked_for_and_names_its_distribut
         catalogue.tasks.open("example-broken")
     with pytest.raises(BrokenPlugin, match=r"is a dict, but must be an xbench\.task\.Task"):
         catalogue.tasks.open("example-wrong")
-    assert set(catalogue.broken(catalogue.tasks)) == {"example-broken", "example-wrong"}
+    assert set(catalogue.opened(catalogue.tasks)[1]) == {"example-broken", "example-wrong"}
 
 
 def test_a_name_claimed_twice_names_both_distributions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,15 +119,16 @@ def targets(task: Task, wanted: Sequence[str]) -> tuple[tuple[str, ...], tuple[s
     )
 
 
-def broken(door: Door[T]) -> dict[str, str]:
-    """Names of a group that cannot be opened, and why. Opens all of them."""
-    faults = {}
+def opened(door: Door[T]) -> tuple[dict[str, T], dict[str, str]]:
+    """Every value behind a door by its name, and the names that cannot be opened, with the reason."""
+    values: dict[str, T] = {}
+    faults: dict[str, str] = {}
     for name in door.names():
         try:
-            door.open(name)
+            values[name] = door.open(name)
         except (BrokenPlugin, NameClash) as fault:
             faults[name] = str(fault)
-    return faults
+    return values, faults
 
 
 def owner(door: Door[T], name: str) -> str:

@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from xbench import __version__
 from xbench.cli import boards, listing, running, tools
 from xbench.errors import XbenchError
 
@@ -33,13 +34,9 @@ app.command("doctor")(tools.doctor)
 
 
 @app.callback(invoke_without_command=True)
-def version(
-    ctx: typer.Context, show: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True)
-) -> None:
+def version(show: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True)) -> None:
     """Fine-tune a multilingual encoder on one language, score it in all the others, and see who is left behind."""
     if show:
-        from xbench import __version__
-
         typer.echo(__version__)
         raise typer.Exit
 

@@ -13,7 +13,6 @@ from rich.table import Table
 from xbench import catalogue
 from xbench import languages as known
 from xbench.catalogue import Door
-from xbench.errors import BrokenPlugin, NameClash
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
 
@@ -102,13 +101,8 @@ def languages(
 
 def _opened(door: Door[Any]) -> tuple[list[tuple[str, Any]], dict[str, str]]:
     """Every value behind a door with its distribution, and the names that cannot be opened, with the reason."""
-    rows, faults = [], {}
-    for name in door.names():
-        try:
-            rows.append((catalogue.owner(door, name), door.open(name)))
-        except (BrokenPlugin, NameClash) as fault:
-            faults[name] = str(fault)
-    return rows, faults
+    values, faults = catalogue.opened(door)
+    return [(catalogue.owner(door, name), value) for name, value in values.items()], faults
 
 
 def _show(items: Sequence[dict[str, Any]], faults: dict[str, str], columns: Sequence[str], as_json: bool) -> None:

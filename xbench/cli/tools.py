@@ -87,8 +87,8 @@ def doctor() -> None:
     )
     doors = (catalogue.tasks, catalogue.suites, catalogue.encoders, catalogue.recipes, catalogue.metrics)
     for door in doors if find_spec("torch") is None else (*doors, catalogue.kinds):
-        faults = catalogue.broken(door)
-        table.add_row(f"{door.what}s", "\n".join([f"{len(door.names()) - len(faults)} usable", *faults.values()]))
+        values, faults = catalogue.opened(door)
+        table.add_row(f"{door.what}s", "\n".join([f"{len(values)} usable", *faults.values()]))
     Console().print(table)
 
 
