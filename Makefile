@@ -1,4 +1,4 @@
-# demo · test · check: people, hooks and CI call these and nothing else. All they need is Python 3.11 and make.
+# demo · test · check · bench: people, hooks and CI call these and nothing else. All they need is Python 3.11 and make.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -8,12 +8,13 @@ export HF_HUB_DISABLE_TELEMETRY = 1
 # Threads that wait by spinning slow each other down fourfold on a machine that others use too.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test check clean help
+.PHONY: demo test check bench clean help
 
 help:
 	@echo "make demo    install into $(VENV), run the mini suite, print the board (about 6 minutes)"
 	@echo "make test    install into $(VENV), run the tests"
 	@echo "make check   ruff, mypy --strict, import floors"
+	@echo "make bench   measure against peers, side by side, and write docs/benchmarks/"
 	@echo "make clean   remove $(VENV) and caches of the tools"
 
 demo: $(VENV)/run
@@ -30,6 +31,9 @@ check: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/test
+	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks
 
 # The stamps are made anew when what is installed changes.
 $(VENV)/run: pyproject.toml

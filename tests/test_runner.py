@@ -10,7 +10,7 @@ import pytest
 import tiny
 import toy
 import xbench
-from xbench import store
+from xbench import examples, store
 from xbench.errors import AlreadyRecorded, BadOption, UnknownName, XbenchError
 from xbench.record import Run
 from xbench.runner import Outcome
@@ -173,7 +173,7 @@ def test_a_record_says_where_its_numbers_come_from(checkpoint: Checkpoint, toy_m
     assert table.num_rows == 3 * toy.SIZES["test"]
     assert table.column_names[:2] == ["language", "id"]
     assert json.loads(path.read_text())["schema"] == "xbench.record/1"
-    counts = store.read_counts(path, record)
+    counts = examples.read_counts(path, record)
     assert counts.rows.shape == (48, len(counts.columns))
 
 
@@ -231,7 +231,7 @@ def test_the_counts_file_must_be_the_one_that_was_written(
     with path.with_name(record.examples.file).open("ab") as file:
         file.write(b" ")
     with pytest.raises(store.BadRecord, match="hash"):
-        store.read_counts(path, record)
+        examples.read_counts(path, record)
 
 
 def test_a_source_that_cannot_be_trained_on_is_refused(

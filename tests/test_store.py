@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xbench import store
+from xbench import examples, store
 from xbench.errors import AlreadyRecorded, BadRecord, Unwritable
 from xbench.record import Cost, Counts, Missing, Provenance, Record, Run, Score, Selected, TokenizerFigures
 
@@ -46,7 +46,7 @@ def test_what_was_written_is_what_is_read(tmp_path: Path) -> None:
     assert path == tmp_path / "xnli" / "mbert" / "xtreme-en-s0.json"
     read = store.read(path)
     assert replace(read, examples=None) == record()
-    again = store.read_counts(path, read)
+    again = examples.read_counts(path, read)
     assert again.ids == counts().ids
     assert np.array_equal(again.rows, counts().rows)
     assert store.load(tmp_path).records == ((path, read),)
@@ -141,7 +141,7 @@ def test_a_counts_file_elsewhere_is_refused(tmp_path: Path) -> None:
     tree["examples"]["file"] = "../../elsewhere.parquet"
     path.write_text(json.dumps(tree))
     with pytest.raises(BadRecord, match="beside"):
-        store.read_counts(path, store.read(path))
+        examples.read_counts(path, store.read(path))
 
 
 def test_a_board_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from xbench import languages
 from xbench.encoder import Encoder
 from xbench.errors import BadOption, BrokenPlugin, NameClash, NotACheckpoint, UnknownName
-from xbench.metrics import Metric
+from xbench.metrics import Metric, for_labels
 from xbench.recipe import Book
 from xbench.task import Suite, Task
 
@@ -106,6 +106,27 @@ def encoder(name: str) -> Encoder:
     if name.count("/") == 1:
         return Encoder(name=name, checkpoint=name)
     raise UnknownName("encoder", name, encoders.names(), hint="A checkpoint folder or a Hub id (owner/name) works too.")
+
+
+def metric(name: str) -> Metric:
+    """The metric meant by a registered name, a .py file, or `name@N` where the name stands for a family of metrics.
+
+    Raises UnknownName, BadOption for a number that makes no sense, and what Door.open raises.
+    """
+    base, at, number = name.rpartition("@")
+    if not at or name.endswith(".py"):
+        return metrics.open(name)
+    family = metrics.open(base)
+    if family.at is None:
+        raise BadOption(f"metric {base!r} takes no number, so there is no {name!r}")
+    if not number.isascii() or not number.isdigit() or int(number) < 1:
+        raise BadOption(f"metric {name!r}: behind the @ a whole number from 1 on is due, not {number!r}")
+    return family.at(int(number))
+
+
+def metrics_of(task: Task) -> tuple[Metric, ...]:
+    """The metrics of a task, the one that ranks first, ready to count its examples. Raises what `metric` raises."""
+    return tuple(for_labels(metric(name), task.labels) for name in task.metrics)
 
 
 def targets(task: Task, wanted: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

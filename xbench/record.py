@@ -1,12 +1,15 @@
 """What one run leaves behind: plain values, readable without the code that wrote them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 SCHEMA = "xbench.record/1"
+
+ZERO_SHOT = ("source-dev", "last", "none")
+"""Rules of selection that read no label of a target language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,29 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The checkpoint that a target's own dev split chose, and what that brought on its test split."""
+
+    split: str
+    """The dev split that chose, as `language/split`."""
+    checkpoint: int
+    """Optimizer steps."""
+    score: float
+    """Score on that dev split, 0..1."""
+    regret: float | None = None
+    """What zero-shot selection loses: this checkpoint's test score less that of the run's zero-shot record, of the same
+    fine-tuning; None where there is none."""
+    low: float | None = None
+    high: float | None = None
+    """Ends of its 95 % interval over examples, paired by item."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Selected:
     """How the scored checkpoint was chosen."""
 
     rule: str
-    """source-dev, last or none."""
+    """source-dev, last, oracle or none; oracle looked at target labels and is no zero-shot result."""
     split: str
     """The dev split that chose, as `language/split`; empty where none did."""
     checkpoint: int
@@ -76,6 +97,13 @@ class Selected:
     """Score on the split that chose, 0..1; None where none did."""
     history: tuple[tuple[int, float], ...] = ()
     """Every (step, dev score) on the way."""
+    by_language: Mapping[str, Chosen] = field(default_factory=dict)
+    """Language -> what its own dev split chose; only where the rule is oracle."""
+
+    @property
+    def zero_shot(self) -> bool:
+        """Whether no label of a target was read to choose anything."""
+        return self.rule in ZERO_SHOT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +213,8 @@ class Record:
     provenance: Provenance
     examples: ExamplesFile | None
     """None only until the record is written."""
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    """Metric -> its rules, as far as they must be known to compare: normaliser, scheme, signature of the scorer."""
 
 
 def signature(parts: Mapping[str, object]) -> str:

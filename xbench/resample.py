@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from xbench.metrics import total
+from xbench.metrics.metric import total
 
 Rows = NDArray[np.float64]
 Close = Callable[[Rows], Rows]
@@ -54,6 +54,21 @@ def interval(rows: Rows, close: Close, *, level: float = 0.95, seed: int = 0, dr
         telling = int(rows.any(axis=1).sum())
         return wilson(score * telling, telling, level) if telling else (0.0, 1.0)
     return float(min(low, score)), float(max(high, score))
+
+
+def interval_of_draws(
+    score: Callable[[NDArray[np.intp]], float], n: int, *, level: float = 0.95, seed: int = 0, draws: int = 200
+) -> tuple[float, float]:
+    """Interval of a score that no counts add up to: `score` is asked for each draw of places among n examples.
+
+    Both ends, 0..1; (0, 1) for fewer than two examples.
+    """
+    if n < 2:
+        return 0.0, 1.0
+    generator = np.random.default_rng(seed)
+    scores = [score(np.sort(generator.integers(0, n, n))) for _ in range(draws)]
+    low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def successes(rows: Rows, close: Close) -> int | None:

@@ -1,7 +1,7 @@
 """A board's files: where a run's record lies, written once, read with suspicion.
 
     <board>/<task>/<encoder>/<recipe>-<source>-s<seed>.json      the record
-    <board>/<task>/<encoder>/<recipe>-<source>-s<seed>.parquet   its per-example counts
+    <board>/<task>/<encoder>/<recipe>-<source>-s<seed>.parquet   its per-example counts and predictions
 
 A record is never overwritten. A run that is asked for further languages later leaves a second record beside the first
 (`….part2.json`), whose languages are other ones.
@@ -12,18 +12,17 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
+from xbench import examples
 from xbench.errors import AlreadyRecorded, BadRecord, Unwritable
+from xbench.examples import appear
 from xbench.record import SCHEMA, Counts, ExamplesFile, Record, Run
 
 try:
@@ -81,8 +80,10 @@ def writable(board: Path) -> None:
         ) from cause
 
 
-def write_once(board: Path, record: Record, counts: Counts) -> Path:
-    """Write a record and its counts; the record appears last and whole, or not at all.
+def write_once(board: Path, record: Record, counts: Counts, predictions: Sequence[object] = ()) -> Path:
+    """Write a record, its counts and, where given, its predictions; the record appears last and whole, or not at all.
+
+    `predictions` has one for each row of the counts: text, numbers, dataclasses, sequences of them, or None.
 
     Raises AlreadyRecorded where a language of it has been recorded meanwhile, BadRecord where its numbers could not be
     read back, Unwritable.
@@ -98,9 +99,9 @@ def write_once(board: Path, record: Record, counts: Counts) -> Path:
                 raise AlreadyRecorded(f"{record.run} was recorded by somebody else meanwhile, in {', '.join(twice)}")
             path = path_of(board, record.run, len(written) + 1)
             parquet = path.with_suffix(".parquet")
-            digest = _write_counts(parquet, counts)
+            digest = examples.write(parquet, counts, predictions)
             whole = replace(record, examples=ExamplesFile(file=parquet.name, sha256=digest))
-            _appear(path, to_json(whole).encode())
+            appear(path, to_json(whole).encode())
     except OSError as cause:
         raise Unwritable(f"cannot write to {folder}: {cause.strerror or cause}") from cause
     return path
@@ -151,38 +152,6 @@ def load(board: Path) -> Shelf:
     return Shelf(tuple(records), tuple(rejects))
 
 
-def read_counts(path: Path, record: Record) -> Counts:
-    """The per-example counts beside a record. Raises BadRecord where the file is not the one that was written."""
-    if record.examples is None or "/" in record.examples.file or "\\" in record.examples.file:
-        raise BadRecord(f"{path} names no counts file beside it")
-    parquet = path.with_name(record.examples.file)
-    try:
-        raw = parquet.read_bytes()
-        if hashlib.sha256(raw).hexdigest() != record.examples.sha256:
-            raise BadRecord(f"{parquet} is not the file that was written with {path.name}: its hash differs")
-        table = pq.read_table(pa.BufferReader(raw))
-    except (OSError, pa.ArrowException) as cause:
-        raise BadRecord(f"{parquet} cannot be read: {cause}") from cause
-    columns = tuple(name for name in table.column_names if name not in ("language", "id"))
-    rows = np.column_stack([table[name].to_numpy().astype(np.float64) for name in columns])
-    return Counts(
-        ids=tuple(table["id"].to_pylist()), languages=tuple(table["language"].to_pylist()), columns=columns, rows=rows
-    )
-
-
-def _write_counts(path: Path, counts: Counts) -> str:
-    """Write counts as parquet, whole or not at all; give its SHA-256. Equal counts give equal bytes."""
-    table = pa.table(
-        {"language": pa.array(counts.languages, pa.string()), "id": pa.array(counts.ids, pa.string())}
-        | {name: pa.array(counts.rows[:, i], pa.float64()) for i, name in enumerate(counts.columns)}
-    )
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    raw = sink.getvalue().to_pybytes()
-    _appear(path, raw)
-    return hashlib.sha256(raw).hexdigest()
-
-
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep other processes that write to this folder waiting, where the system can."""
@@ -195,20 +164,6 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _appear(path: Path, content: bytes) -> None:
-    """Write beside the place, then move there: nobody ever sees half a file."""
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".xbench-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(beside).chmod(0o644)
-        Path(beside).replace(path)
-    finally:
-        Path(beside).unlink(missing_ok=True)
 
 
 def _safe(name: str) -> str:

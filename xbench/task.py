@@ -1,5 +1,6 @@
 """A task: where its rows lie, how one is read, and how an answer to it is scored. Values only."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -50,6 +51,31 @@ class Choice:
     """Index of the right option."""
 
 
+class Label(str):
+    """A predicted label, and the probability that the encoder gave it, 0..1; NaN where it gave none."""
+
+    __slots__ = ("probability",)
+    probability: float
+
+    def __new__(cls, name: str, probability: float = math.nan) -> "Label":
+        """A label by its name."""
+        label = super().__new__(cls, name)
+        label.probability = probability
+        return label
+
+
+class Option(int):
+    """The index of a predicted option, and the probability that the encoder gave it, 0..1; NaN where it gave none."""
+
+    probability: float
+
+    def __new__(cls, index: int, probability: float = math.nan) -> "Option":
+        """An option by its index."""
+        option = super().__new__(cls, index)
+        option.probability = probability
+        return option
+
+
 @dataclass(frozen=True, slots=True)
 class Bitext:
     """A sentence and its translation into the source language."""
@@ -68,6 +94,10 @@ class Retrieved:
     """Place of the source sentence that is nearest to the foreign one."""
     from_source: int
     """Place of the foreign sentence that is nearest to the source one."""
+    ahead_to_source: int = -1
+    """How many source sentences are nearer to the foreign one than its own translation; -1 where nobody counted."""
+    ahead_from_source: int = -1
+    """How many foreign sentences are nearer to the source one than its own translation; -1 where nobody counted."""
 
 
 Example: TypeAlias = Pair | Tagged | Span | Choice | Bitext

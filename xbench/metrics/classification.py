@@ -3,7 +3,7 @@
 import operator
 
 from xbench.errors import ScoringError
-from xbench.metrics import Metric, ratio
+from xbench.metrics.metric import Metric, ratio
 from xbench.task import Choice, Pair
 
 

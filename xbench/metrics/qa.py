@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from xbench.errors import ScoringError
-from xbench.metrics import Metric, ratio
+from xbench.metrics.metric import Metric, ratio
 from xbench.task import Span
 
 ALIASES = {

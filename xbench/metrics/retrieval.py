@@ -7,7 +7,7 @@ of the translation at another position is a miss, as in the scripts of mteb and 
 import operator
 
 from xbench.errors import ScoringError
-from xbench.metrics import Metric, ratio
+from xbench.metrics.metric import Metric, ratio
 from xbench.task import Bitext, Retrieved
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from xbench.errors import ScoringError
-from xbench.metrics import Metric, f1, ratio
+from xbench.metrics.metric import Metric, f1, ratio
 from xbench.task import Tagged
 
 SpanOf: TypeAlias = tuple[str, int, int]

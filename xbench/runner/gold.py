@@ -8,6 +8,7 @@ from pathlib import Path
 from xbench import catalogue, data
 from xbench.data import Rows
 from xbench.errors import BrokenPlugin, LacksLanguage, LacksSplit
+from xbench.metrics import try_on
 from xbench.record import Missing
 from xbench.runner.plan import Job
 
@@ -27,10 +28,10 @@ class Gold:
             self.train(job)
             if job.recipe.selection == "source-dev":
                 self.dev(job)
-        for metric in map(catalogue.metrics.open, job.task.metrics):
+        for metric in catalogue.metrics_of(job.task):
             for language, found in list(rows.items())[:1]:
                 with _told(f"metric {metric.name!r} does not fit task {job.task.name!r}"):
-                    metric.count(None, found.examples[0], language)
+                    try_on(metric, found.examples[0], language)
 
     def train(self, job: Job) -> Rows:
         """The training rows of the job's source language. Raises DataError."""

@@ -133,7 +133,7 @@ def _job(task: Task, order: Order) -> tuple[Job, tuple[str, ...]]:
     faults = Faults()
     for metric in task.metrics:
         with faults:
-            catalogue.metrics.open(metric)
+            catalogue.metric(metric)
     with faults:
         kind = catalogue.kinds.open(task.kind)
         source = _source(task, order.source if kind.trained else "")

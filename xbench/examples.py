@@ -1,0 +1,115 @@
+"""The file beside a record: per-example counts, and what was predicted."""
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from xbench.errors import BadRecord
+from xbench.record import Counts, Record
+
+PREDICTION = "prediction"
+"""Column that holds what was predicted, as JSON."""
+
+
+def read_counts(path: Path, record: Record) -> Counts:
+    """The per-example counts beside a record. Raises BadRecord where they are not those that were written."""
+    table = _examples(path, record)
+    columns = tuple(name for name in table.column_names if name not in ("language", "id", PREDICTION))
+    rows = np.zeros((len(table), len(columns)))
+    try:
+        for place, name in enumerate(columns):
+            rows[:, place] = table[name].to_numpy()
+        ids, languages = (tuple(table[name].cast(pa.string()).to_pylist()) for name in ("id", "language"))
+    except (KeyError, TypeError, ValueError, pa.ArrowException) as cause:
+        raise BadRecord(f"{path.with_name(_file(path, record))} does not hold counts: {cause}") from cause
+    return Counts(ids=ids, languages=languages, columns=columns, rows=rows)
+
+
+def read_predictions(path: Path, record: Record) -> tuple[Any, ...]:
+    """The predictions beside a record, in the order of the counts: plain JSON values, None where none came.
+
+    Empty for a record that was written without. Raises BadRecord as `read_counts` does.
+    """
+    table = _examples(path, record)
+    if PREDICTION not in table.column_names:
+        return ()
+    try:
+        return tuple(None if one is None else json.loads(one) for one in table[PREDICTION].to_pylist())
+    except (ValueError, TypeError, RecursionError) as cause:
+        raise BadRecord(f"{path}: a prediction is not JSON: {cause}") from cause
+
+
+def _examples(path: Path, record: Record) -> pa.Table:
+    """The table beside a record. Raises BadRecord where it is not the one that was written."""
+    parquet = path.with_name(_file(path, record))
+    try:
+        if parquet.is_symlink():
+            raise BadRecord(f"{parquet} is not a plain file")
+        raw = parquet.read_bytes()
+        if record.examples is None or hashlib.sha256(raw).hexdigest() != record.examples.sha256:
+            raise BadRecord(f"{parquet} is not the file that was written with {path.name}: its hash differs")
+        return pq.read_table(pa.BufferReader(raw))
+    except (OSError, pa.ArrowException) as cause:
+        raise BadRecord(f"{parquet} cannot be read: {cause}") from cause
+
+
+def _file(path: Path, record: Record) -> str:
+    """Name of the file beside a record. Raises BadRecord where it names none, or one elsewhere."""
+    name = record.examples.file if record.examples else ""
+    if not name or name != Path(name).name or "\\" in name:
+        raise BadRecord(f"{path} names no counts file beside it")
+    return name
+
+
+def _plain(prediction: object) -> str | None:
+    """A prediction as JSON text: a dataclass as an object, a label or option with its probability likewise."""
+    if prediction is None:
+        return None
+    probability = getattr(prediction, "probability", None)
+    if is_dataclass(prediction) and not isinstance(prediction, type):
+        value: Any = asdict(prediction)
+    elif probability is not None:
+        bare = str(prediction) if isinstance(prediction, str) else int(prediction)  # type: ignore[call-overload]
+        value = {"value": bare, "probability": None if math.isnan(probability) else round(probability, 6)}
+    else:
+        value = prediction
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def write(path: Path, counts: Counts, predictions: Sequence[object]) -> str:
+    """Write counts as parquet, whole or not at all; give its SHA-256. Equal counts give equal bytes."""
+    table = pa.table(
+        {"language": pa.array(counts.languages, pa.string()), "id": pa.array(counts.ids, pa.string())}
+        | {name: pa.array(counts.rows[:, i], pa.float64()) for i, name in enumerate(counts.columns)}
+    )
+    if predictions:
+        table = table.append_column(PREDICTION, pa.array([_plain(one) for one in predictions], pa.string()))
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    raw = sink.getvalue().to_pybytes()
+    appear(path, raw)
+    return hashlib.sha256(raw).hexdigest()
+
+
+def appear(path: Path, content: bytes) -> None:
+    """Write beside the place, then move there: nobody ever sees half a file."""
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".xbench-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(beside).chmod(0o644)
+        Path(beside).replace(path)
+    finally:
+        Path(beside).unlink(missing_ok=True)

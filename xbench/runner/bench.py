@@ -1,0 +1,58 @@
+"""An opened encoder on a device, set up for a kind of task."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from xbench.kinds import Feature, Setting
+from xbench.opening import Opened, open_encoder
+from xbench.predict import predict
+from xbench.recipe import Recipe
+from xbench.runner import facts
+from xbench.runner.order import Order
+from xbench.runner.plan import Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """An opened encoder on a device, set up for a kind of task."""
+
+    kind: Any
+    opened: Opened
+    setting: Setting
+    device: torch.device
+    precision: str
+
+    def answers(self, examples: Sequence[Any]) -> tuple[list[Any], list[Feature]]:
+        """A prediction for each example, and the features it was read from."""
+        features = self.kind.encode(examples, self.setting, training=False)
+        scores = predict(self.opened, self.kind, features, self.setting, device=self.device, precision=self.precision)
+        return self.kind.decode(scores, features, examples, self.setting), features
+
+
+def bench_of(job: Job, order: Order, device: torch.device) -> Bench:
+    """Open the encoder of a job for its kind of task. Raises EncoderError, BadOption."""
+    opened = open_encoder(
+        job.encoder, job.kind, job.task.labels, seed=job.run.seed, trust_remote_code=order.trust_remote_code
+    )
+    own = opened.own_length if not job.kind.trained and job.recipe.pooling == "own" else None
+    limit = min(job.recipe.length, opened.positions, own or job.recipe.length)
+    setting = Setting(
+        labels=job.task.labels, recipe=job.recipe, tokenizer=opened.tokenizer, typed=opened.typed, limit=limit,
+        pooling=opened.pooling if job.recipe.pooling == "own" else "mean",
+    )  # fmt: skip
+    precision = facts.precision_of(job.recipe.precision, device, trained=job.kind.trained)
+    return Bench(kind=job.kind, opened=opened, setting=setting, device=device, precision=precision)
+
+
+def vectors(bench: Bench) -> str:
+    """How sentence vectors were made, for the signature."""
+    recipe: Recipe = bench.setting.recipe
+    blocks = bench.opened.blocks
+    block = blocks // 2 + 1 if recipe.middle else recipe.layer or blocks
+    left_out = "".join(f"-without{step}" for step in bench.opened.unread)
+    return f"block{block}of{blocks}-{bench.setting.pooling}{left_out}-length{bench.setting.limit}" + (
+        "-centred" if recipe.centre else ""
+    )

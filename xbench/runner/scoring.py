@@ -1,0 +1,135 @@
+"""The scores of a job: predict, count, close, in every language."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbench import catalogue
+from xbench.data import Rows
+from xbench.fertility import figures
+from xbench.metrics import Metric, checked, close, count, rows_of
+from xbench.record import Counts, Missing, Score, TokenizerFigures
+from xbench.resample import interval, interval_of_draws
+from xbench.runner.bench import Bench
+from xbench.runner.plan import Job
+from xbench.runner.watch import Watch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """What scoring one job gave."""
+
+    scores: tuple[Score, ...]
+    counts: Counts
+    predictions: tuple[Any, ...]
+    """One for each row of the counts."""
+    missing: tuple[Missing, ...]
+    """Metrics that a language has too few examples for; its other scores are there."""
+    tokenizer: dict[str, TokenizerFigures]
+    tokens: int
+    seconds: float
+
+
+def dev_score(job: Job, bench: Bench, dev: Rows) -> float:
+    """The ranking metric on the source's dev rows, 0..1."""
+    metric = catalogue.metrics_of(job.task)[0]
+    predictions, _ = bench.answers(dev.examples)
+    one = _Answered(job.run.source, dev, predictions)
+    if metric.whole:
+        return checked(metric, metric.whole(predictions, dev.examples, job.run.source))
+    return close(metric, one.counts([metric]).rows)
+
+
+def score(job: Job, bench: Bench, rows: dict[str, Rows], watch: Watch) -> Scored:
+    """Score every language of a job."""
+    metrics = catalogue.metrics_of(job.task)
+    began = perf_counter()
+    answered: list[_Answered] = []
+    tables: list[Counts] = []
+    scores: list[Score] = []
+    tokenizer: dict[str, TokenizerFigures] = {}
+    tokens = 0
+    watch.begin(f"scoring {job.run}", len(rows))
+    for done, (language, found) in enumerate(rows.items(), 1):
+        predictions, features = bench.answers(found.examples)
+        one = _Answered(language, found, predictions)
+        tables.append(one.counts(metrics))
+        scores += one.scores(tables[-1], metrics)
+        answered.append(one)
+        tokens += sum(len(feature.ids) for feature in features)
+        tokenizer[language] = figures(bench.opened.tokenizer, found.examples, features)
+        watch.advance(done, language)
+    watch.end()
+    return Scored(
+        scores=tuple(scores), counts=_joined(tables, metrics), tokenizer=tokenizer, tokens=tokens,
+        predictions=tuple(prediction for one in answered for prediction in one.predictions),
+        missing=tuple(cell for one in answered for cell in one.missing(metrics)), seconds=perf_counter() - began,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """The gold of a language, and what was predicted for it."""
+
+    language: str
+    rows: Rows
+    predictions: Sequence[Any]
+
+    def counts(self, metrics: Sequence[Metric]) -> Counts:
+        """Counts of every metric that has some."""
+        n = len(self.rows.ids)
+        return count(self.rows.examples, self.predictions, [self.language] * n, self.rows.ids, metrics)
+
+    def scores(self, table: Counts, metrics: Sequence[Metric]) -> list[Score]:
+        """One score for each metric, with its interval over examples, but for those that ask for more examples."""
+        found = []
+        for metric in metrics:
+            if len(table.ids) >= metric.least:
+                value, low, high = self._whole(metric) if metric.whole else _closed(metric, rows_of(table, metric))
+                found.append(
+                    Score(
+                        language=self.language, split=self.rows.used.split, metric=metric.name, n=len(table.ids),
+                        value=value, low=min(low, value), high=max(high, value),
+                    )
+                )  # fmt: skip
+        return found
+
+    def missing(self, metrics: Sequence[Metric]) -> list[Missing]:
+        """The metrics that ask for more examples than this language has."""
+        n, split = len(self.rows.ids), self.rows.used.split
+        return [
+            Missing(
+                language=self.language, split=split, why=f"{metric.name} needs {metric.least} examples, there are {n}"
+            )
+            for metric in metrics
+            if n < metric.least
+        ]
+
+    def _whole(self, metric: Metric) -> tuple[float, float, float]:
+        """Score and interval of a metric without counts, from the predictions themselves."""
+
+        def again(places: NDArray[np.intp]) -> float:
+            predictions = [self.predictions[place] for place in places]
+            examples = [self.rows.examples[place] for place in places]
+            return checked(metric, metric.whole(predictions, examples, self.language) if metric.whole else 0.0)
+
+        n = len(self.rows.ids)
+        return again(np.arange(n)), *interval_of_draws(again, n)
+
+
+def _closed(metric: Metric, rows: NDArray[np.float64]) -> tuple[float, float, float]:
+    return close(metric, rows), *interval(rows, metric.close)
+
+
+def _joined(tables: Sequence[Counts], metrics: Sequence[Metric]) -> Counts:
+    columns = tuple(f"{metric.name}.{column}" for metric in metrics for column in metric.columns)
+    return Counts(
+        ids=tuple(id for table in tables for id in table.ids),
+        languages=tuple(language for table in tables for language in table.languages),
+        columns=columns,
+        rows=np.concatenate([table.rows for table in tables]) if tables else np.zeros((0, len(columns))),
+    )
