@@ -31,8 +31,8 @@ class Metric:
     count: Callable[[Any, Any, str], tuple[float, ...]] | None = None
     """(prediction or None, gold example, language) -> one value for each column; None is counted as wrong."""
     count_all: Callable[[Sequence[Any], Sequence[Any], str], Rows] | None = None
-    """(predictions, gold examples, language) -> counts of a whole language, shape (examples, columns), where those of an
-    example depend on the others, or to be fast. Where `count` is there too the two must agree."""
+    """(predictions, gold examples, language) -> counts of a whole language, shape (examples, columns), where those of
+    an example depend on the others, or to be fast. Where `count` is there too the two must agree."""
     close: Callable[[Rows], Rows] = _no_columns
     """Sums with shape (..., columns) -> scores with shape (...), 0..1; 0 where the denominator is 0."""
     whole: Callable[[Sequence[Any], Sequence[Any], str], float] | None = None
