@@ -190,8 +190,9 @@ def test_macrolanguages_have_a_proxy():
 
 def test_facts():
     assert language("hy") == Language(
-        "hy", "hye", "Armn", "ltr", "Armenian", "հայերեն", "Indo-European", "Eurasia", 1, ""
-    )
+        "hy", "hye", "Armn", "ltr", "Armenian", "հայերեն", "Indo-European", "Eurasia", 1, "",
+        40.0, 45.0, 5_413_737, "CLDR 2025",
+    )  # fmt: skip
     families = (
         "yo:Atlantic-Congo eu:Basque tr:Turkic ta:Dravidian ka:Kartvelian fi:Uralic th:Tai-Kadai vi:Austroasiatic"
     )
@@ -208,6 +209,29 @@ def test_facts():
         for code in codes.split():
             assert language(code).resource_class == size, code
     assert language("luo").resource_class is None
+    assert [language(code).resource_class for code in ("source", "near", "scr", "scrl", "scrol")] == [5, 4, 4, 1, 1]
+
+
+def test_places_and_speakers():
+    rows = known()
+    placed = [row for row in rows if row.latitude is not None]
+    assert len(placed) > 250
+    for row in placed:
+        assert row.longitude is not None
+        assert -90 <= row.latitude <= 90
+        assert -180 <= row.longitude <= 180
+    assert all((row.longitude is None) == (row.latitude is None) for row in rows)
+    # Rough places on the map that everybody can check.
+    for code, latitude, longitude in (("en", 53, -1), ("sw", -8, 38), ("ja", 35, 135), ("qu", -14, -74), ("yo", 7, 3)):
+        assert abs(language(code).latitude - latitude) < 3, code
+        assert abs(language(code).longitude - longitude) < 5, code
+    spoken = [row for row in rows if row.speakers]
+    assert len(spoken) > 230
+    assert all(row.speakers_source == "CLDR 2025" for row in spoken)
+    assert all(not row.speakers_source for row in rows if row.speakers is None)
+    most = sorted(spoken, key=lambda row: -row.speakers)
+    assert [*dict.fromkeys(row.iso639_3 for row in most)][:4] == ["eng", "zho", "hin", "spa"]
+    assert language("xx-unknown").speakers is None
 
 
 @pytest.mark.parametrize("code", ["ar", "fa", "he", "ur", "ug", "yi", "ps", "sd", "dv", "ckb", "azb", "prs", "nqo"])

@@ -60,9 +60,18 @@ class Language:
     macro_area: str
     """Glottolog's part of the world; empty = unknown, or spoken nowhere by birth."""
     resource_class: int | None
-    """0 (left behind) to 5 (winner), in the taxonomy of Joshi et al. 2020; None = not listed, or not unambiguously."""
+    """0 (left behind) to 5 (winner), in the taxonomy of Joshi et al. 2020, or by design where synthetic; None = not
+    listed, or not unambiguously."""
     proxy: str
     """For a macrolanguage: the ISO 639-3 code of the individual language that stands for its family and place."""
+    latitude: float | None = None
+    """Degrees, of the point that Glottolog gives; None = unknown, or spoken nowhere by birth."""
+    longitude: float | None = None
+    """Degrees."""
+    speakers: int | None = None
+    """People who speak it, as a first language or a further one, in all scripts; None = unknown."""
+    speakers_source: str = ""
+    """Who counted the speakers, and the year."""
 
 
 class _Tag(NamedTuple):
@@ -147,6 +156,10 @@ def _row(record: dict[str, str]) -> Language:
         macro_area=record["macro_area"],
         resource_class=int(record["resource_class"]) if record["resource_class"] else None,
         proxy=record["proxy"],
+        latitude=float(record["latitude"]) if record["latitude"] else None,
+        longitude=float(record["longitude"]) if record["longitude"] else None,
+        speakers=int(record["speakers"]) if record["speakers"] else None,
+        speakers_source=record["speakers_source"],
     )
 
 
