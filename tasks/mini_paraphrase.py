@@ -25,6 +25,7 @@ task = Task(
     read=read,
     id="id",
     metric="accuracy",
+    also=("macro_f1", "ece"),
     chance=1 / 2,
     parallel=True,
     licence="Apache-2.0",

@@ -27,6 +27,7 @@ task = Task(
     read=read,
     id="id",
     metric="accuracy",
+    also=("macro_f1", "ece"),
     chance=1 / 2,
     parallel=True,
     licence="free for any purpose, see the repository",

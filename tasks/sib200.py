@@ -44,6 +44,7 @@ task = Task(
     read=read,
     id="index_id",
     metric="accuracy",
+    also=("macro_f1", "ece"),
     chance=1 / 7,
     parallel=True,
     licence="CC-BY-SA-4.0",

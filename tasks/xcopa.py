@@ -33,6 +33,7 @@ task = Task(
     train_read=read_copa,
     id="idx",
     metric="accuracy",
+    also=("ece",),
     chance=1 / 2,
     parallel=True,
     licence="CC-BY-4.0",

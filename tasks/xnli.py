@@ -25,6 +25,7 @@ task = Task(
     data=Source("facebook/xnli", revision="b8dd5d7af51114dbda02c0e3f6133f332186418e"),
     read=read,
     metric="accuracy",
+    also=("macro_f1", "ece"),
     chance=1 / 3,
     parallel=True,
     licence="CC-BY-NC-4.0",

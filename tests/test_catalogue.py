@@ -9,6 +9,7 @@ import pytest
 
 import toy
 from xbench import catalogue
+from xbench import door as door_module
 from xbench.encoder import Encoder
 from xbench.errors import BrokenPlugin, NameClash, NotACheckpoint, UnknownName
 
@@ -32,9 +33,9 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def _fresh():
-    catalogue._claims.cache_clear()
+    door_module.claims.cache_clear()
     yield
-    catalogue._claims.cache_clear()
+    door_module.claims.cache_clear()
 
 
 def test_everything_that_comes_with_xbench_opens() -> None:

@@ -33,7 +33,9 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_help_has_examples_and_names_every_verb() -> None:
     said = xbench("--help").stdout
-    verbs = ("run", "board", "tasks", "encoders", "suites", "recipes", "languages", "pretrain", "mirror", "doctor")
+    verbs = (
+        "run", "board", "tasks", "encoders", "suites", "recipes", "languages", "pretrain", "mirror", "doctor", "verify",
+    )  # fmt: skip
     for verb in verbs:
         assert verb in said
         help_text = xbench(verb, "--help").stdout

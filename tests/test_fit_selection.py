@@ -1,5 +1,6 @@
 """Which weights are kept, what is told on the way, and what ends fine-tuning early."""
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ import torch
 
 from tiny import build
 from toys import TEXTS, apart, changed, moved, set_up, train, weights
-from xbench.errors import BadOption, Diverged, DoesNotFit
+from xbench.errors import BadOption, Diverged, DoesNotFit, Unwritable
 from xbench.kinds import Batch, Setting
 from xbench.kinds.pairs import kind
 from xbench.opening import Opened
+from xbench.selection import SOURCE_DEV, Judge, Jury
 
 LABELS = ("no", "yes")
 
@@ -37,44 +39,130 @@ def scripted(opened: Opened, scores: list[float]) -> tuple[Callable[[], float], 
 def test_the_first_of_the_best_weights_are_kept(bert: Path) -> None:
     opened, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=10, select_every=3)
     score, stood = scripted(opened, [0.2, 0.7, 0.7, 0.1])
-    fitted = train(opened, setting, dev_score=score)
-    assert fitted.history == ((3, 0.2), (6, 0.7), (9, 0.7), (10, 0.1))
-    assert (fitted.steps, fitted.selected, fitted.score) == (10, 6, 0.7)
+    jury = Jury({SOURCE_DEV: Judge(score=score)})
+    fitted = train(opened, setting, jury=jury)
+    verdict = jury.verdicts[SOURCE_DEV]
+    assert verdict.history == ((3, 0.2), (6, 0.7), (9, 0.7), (10, 0.1))
+    assert (fitted.steps, verdict.step, verdict.score) == (10, 6, 0.7)
+    assert moved(stood[3], opened) == set()
+    assert not opened.model.training
+    jury.put(6, opened.model)
     assert moved(stood[1], opened) == set()
     assert moved(stood[2], opened)
-    assert not opened.model.training
 
 
 def test_select_every_0_is_the_end_of_every_epoch(bert: Path) -> None:
     opened, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=9)
     score, _ = scripted(opened, [0.1, 0.2, 0.3])
-    fitted = train(opened, setting, dev_score=score)  # 64 items in batches of 16
-    assert [step for step, _ in fitted.history] == [4, 8, 9]
+    jury = Jury({SOURCE_DEV: Judge(score=score)})
+    train(opened, setting, jury=jury)  # 64 items in batches of 16
+    assert [step for step, _ in jury.verdicts[SOURCE_DEV].history] == [4, 8, 9]
 
 
 def test_patience_ends_training(bert: Path) -> None:
     opened, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=50, select_every=2, patience=2)
     score, stood = scripted(opened, [0.5, 0.4, 0.6, 0.6, 0.5])
-    fitted = train(opened, setting, dev_score=score)
-    assert (fitted.steps, fitted.selected, fitted.score) == (10, 6, 0.6)
+    jury = Jury({SOURCE_DEV: Judge(score=score)})
+    fitted = train(opened, setting, jury=jury)
+    verdict = jury.verdicts[SOURCE_DEV]
+    assert (fitted.steps, verdict.step, verdict.score, verdict.worse) == (10, 6, 0.6, 2)
+    assert jury.kept == (6,)
+    jury.put(6, opened.model)
     assert moved(stood[2], opened) == set()
 
 
-def test_last_asks_for_no_score(bert: Path) -> None:
+@pytest.mark.parametrize("rule", ["source-dev", "last", "oracle"])
+def test_what_is_learned_does_not_depend_on_what_is_selected(rule: str, bert: Path) -> None:
+    """Dropout, order and the end of training are the same bits, with and without judges in the jury."""
+    alone, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=40, select_every=2, patience=2)
+    other, again = set_up(bert, kind, LABELS, selection=rule, steps=40, select_every=2, patience=2)
+    on_dev = [0.5, 0.4, 0.6, 0.6, 0.5, 0.9]
+    first = train(alone, setting, dev_score=scripted(alone, on_dev)[0])
+    jury = Jury(
+        {
+            SOURCE_DEV: Judge(score=scripted(other, on_dev)[0], keep=rule == "source-dev"),
+            "de": Judge(score=scripted(other, [0.1, 0.2, 0.3, 0.4, 0.5])[0]),
+            "sw": Judge(score=scripted(other, [0.5, 0.4, 0.3, 0.2, 0.1])[0]),
+        }
+    )
+    with jury:
+        second = train(other, again, jury=jury)
+    assert first.steps == second.steps == 10
+    assert apart(alone, other) == 0
+
+
+def test_patience_needs_the_source_dev_split_whatever_is_selected(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, selection="last", patience=1)
+    with pytest.raises(BadOption, match="recipe 'toy' looks at the dev split"):
+        train(opened, setting)
+
+
+def test_without_judges_nobody_is_asked_and_nothing_kept(bert: Path) -> None:
     opened, setting = set_up(bert, kind, LABELS, selection="last", steps=5)
-    score, stood = scripted(opened, [])
-    fitted = train(opened, setting, dev_score=score)
-    assert (fitted.selected, fitted.score, fitted.history, stood) == (5, None, (), [])
-    assert fitted.seconds > 0
+    jury = Jury()
+    assert train(opened, setting, jury=jury).steps == 5
+    assert (jury.kept, jury.verdicts) == ((), {})
 
 
-def test_selection_does_not_change_what_is_learned(bert: Path) -> None:
-    left, setting = set_up(bert, kind, LABELS, selection="source-dev", steps=6, select_every=2)
-    right, last = set_up(bert, kind, LABELS, selection="last", steps=6)
-    score, _ = scripted(left, [0.1, 0.2, 0.3])
-    train(left, setting, dev_score=score)
-    train(right, last)
-    assert apart(left, right) == 0
+# Several judges
+
+
+def test_every_judge_gets_its_best_weights_and_each_is_stored_once(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    opened, setting = set_up(bert, kind, LABELS, selection="oracle", steps=8, select_every=2)
+    wanted = {"de": [0.1, 0.9, 0.3, 0.9], "sw": [0.5, 0.9, 0.1, 0.1], "te": [0.1, 0.2, 0.3, 0.4]}
+    scripts = {name: scripted(opened, scores) for name, scores in wanted.items()}
+    files: list[int] = []
+
+    def counting() -> float:
+        files.append(len(list(tmp_path.rglob("*.safetensors"))))
+        return 0.0
+
+    judges = {name: Judge(score=score) for name, (score, _) in scripts.items()}
+    with Jury(judges | {"counting": Judge(score=counting, keep=False)}) as jury:
+        train(opened, setting, jury=jury)
+        assert files == [
+            0,
+            1,
+            1,
+            2,
+        ]  # as each step begins: all share that of step 2, then that of 4, then te has its own
+        assert jury.kept == (4, 8)
+        assert {name: jury.verdicts[name].step for name in wanted} == {"de": 4, "sw": 4, "te": 8}
+        for step, place in ((4, 1), (8, 3), (4, 1)):
+            jury.put(step, opened.model)
+            assert moved(scripts["de"][1][place], opened) == set()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_frozen_weights_are_not_stored(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, steps=4, select_every=2, method="frozen-embeddings")
+    score, stood = scripted(opened, [0.9, 0.1])
+    jury = Jury({"de": Judge(score=score)})
+    train(opened, setting, jury=jury)
+    jury.put(2, opened.model)
+    assert moved(stood[0], opened) == set()
+
+
+def test_a_lower_score_can_be_the_better_one(bert: Path) -> None:
+    opened, setting = set_up(bert, kind, LABELS, steps=6, select_every=2)
+    jury = Jury({"de": Judge(score=scripted(opened, [0.3, 0.2, 0.4])[0], lower=True)})
+    train(opened, setting, jury=jury)
+    assert (jury.verdicts["de"].step, jury.verdicts["de"].score, jury.verdicts["de"].worse) == (4, 0.2, 1)
+
+
+def test_no_room_for_checkpoints_says_where_there_could_be(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    opened, setting = set_up(bert, kind, LABELS, steps=2)
+    with (
+        Jury({name: Judge(score=lambda: 0.5) for name in ("de", "sw")}) as jury,
+        pytest.raises(Unwritable, match="TMPDIR"),
+    ):
+        train(opened, setting, jury=jury)
 
 
 # Precision, progress and refusals
@@ -164,5 +252,5 @@ def test_what_cannot_be_done(bert: Path) -> None:
     opened, setting = set_up(bert, kind, LABELS, selection="source-dev")
     with pytest.raises(BadOption, match="not one example"):
         train(opened, setting, examples=[], dev_score=lambda: 0.0)
-    with pytest.raises(BadOption, match="recipe 'toy' selects on the dev split"):
+    with pytest.raises(BadOption, match="recipe 'toy' looks at the dev split"):
         train(opened, setting)

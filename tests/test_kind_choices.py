@@ -13,7 +13,7 @@ from xbench.fit import fit
 from xbench.kinds.choices import kind
 from xbench.pack import pad
 from xbench.predict import predict
-from xbench.task import Choice
+from xbench.task import Choice, Option
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_learns(architecture: str, tmp_path: Path) -> None:
     features = kind.encode(choices(120), setting, training=True)
     losses: list[float] = []
     fit(
-        opened, kind, features, setting, seed=1, device="cpu", precision="fp32", dev_score=None,
+        opened, kind, features, setting, seed=1, device="cpu", precision="fp32",
         progress=lambda step, steps, loss: losses.append(loss),
     )  # fmt: skip
     assert losses[-1] < 0.7 * losses[0]
@@ -68,7 +68,13 @@ def test_answers_with_the_index_of_the_best_option(bert: Path) -> None:
     examples = [Choice("a", ("dog", "cart", "market"), 1), Choice("a", ("dog", "cart"), 0)]
     features = kind.encode(examples, setting, training=False)
     scores = [np.float32(score) for score in (0.1, 0.2, 0.9, 1.0, 1.0)]
-    assert kind.decode(scores, features, examples, setting) == [2, 0]  # type: ignore[arg-type]
+    answers = kind.decode(scores, features, examples, setting)  # type: ignore[arg-type]
+    assert answers == [2, 0]
+    assert all(isinstance(answer, Option) for answer in answers)
+    three = np.exp([0.1, 0.2, 0.9])
+    assert [answer.probability for answer in answers if answer is not None] == pytest.approx(
+        [three[2] / three.sum(), 0.5]
+    )
 
 
 def test_a_label_that_is_no_option_is_told(bert: Path) -> None:

@@ -5,15 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.special import softmax
 
 from tiny import ARCHITECTURES, build
 from toys import TEXTS, pairs, set_up
 from xbench.errors import UnknownLabel
 from xbench.fit import fit
-from xbench.kinds.pairs import kind
+from xbench.kinds.pairs import kind, most_likely
 from xbench.pack import pad
 from xbench.predict import predict
-from xbench.task import Pair
+from xbench.task import Label, Pair
 
 LABELS = ("no", "yes")
 
@@ -32,7 +36,7 @@ def test_learns(architecture: str, second: bool, tmp_path: Path) -> None:
     features = kind.encode(examples, setting, training=True)
     losses: list[float] = []
     fit(
-        opened, kind, features, setting, seed=1, device="cpu", precision="fp32", dev_score=None,
+        opened, kind, features, setting, seed=1, device="cpu", precision="fp32",
         progress=lambda step, steps, loss: losses.append(loss),
     )  # fmt: skip
     assert losses[-1] < 0.75 * losses[0]
@@ -99,7 +103,10 @@ def test_label_numbers_follow_the_task(bert: Path) -> None:
     assert [int(f.target) for f in kind.encode(pairs(2), setting, training=True)] == [1, 0]  # type: ignore[arg-type]
     scores = [np.array([0.1, 0.3], np.float32), np.array([0.2, 0.2], np.float32)]
     features = kind.encode(pairs(2), setting, training=False)
-    assert kind.decode(scores, features, pairs(2), setting) == ["no", "yes"]
+    answers = kind.decode(scores, features, pairs(2), setting)
+    assert answers == ["no", "yes"]
+    assert all(isinstance(answer, Label) for answer in answers)
+    assert [answer.probability for answer in answers if answer] == pytest.approx([1 / (1 + np.exp(-0.2)), 0.5])
 
 
 def test_an_example_without_a_feature_has_no_answer(bert: Path) -> None:
@@ -115,3 +122,26 @@ def test_loss_is_one_number_a_feature(bert: Path) -> None:
     assert scores.shape == (4, 2)
     expected = -torch.log_softmax(scores, -1)[torch.arange(4), torch.tensor([0, 1, 0, 1])]
     assert torch.allclose(kind.loss(scores, batch), expected)
+
+
+@given(arrays(np.float32, st.integers(1, 6), elements=st.floats(-80, 80, width=32)))
+def test_the_probability_is_that_of_softmax(scores: np.ndarray) -> None:
+    best, probability = most_likely(scores)
+    assert best == int(scores.argmax())
+    assert probability == pytest.approx(float(softmax(scores.astype(np.float64))[best]), rel=1e-12)
+    assert 1 / len(scores) <= probability <= 1
+
+
+@pytest.mark.parametrize(
+    ("scores", "best", "probability"),
+    [
+        ([3e38, -3e38], 0, 1.0),
+        ([-np.inf, 0.0, 0.0], 1, 0.5),
+        ([0.0, np.inf, 5.0], 1, 1.0),
+        ([np.inf, 0.0, np.inf], 0, 0.5),
+        ([-np.inf, -np.inf], 0, 0.5),
+        ([7.0], 0, 1.0),
+    ],
+)
+def test_scores_without_bounds_have_probabilities_too(scores: list[float], best: int, probability: float) -> None:
+    assert most_likely(np.array(scores, np.float32)) == (best, probability)

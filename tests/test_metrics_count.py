@@ -10,7 +10,7 @@ import pytest
 from xbench import metrics
 from xbench.errors import BrokenPlugin, ScoringError
 from xbench.metrics import Metric, classification, qa, retrieval, tagging
-from xbench.task import Bitext, Choice, Pair, Retrieved, Span, Tagged
+from xbench.task import Bitext, Choice, Label, Option, Pair, Retrieved, Span, Tagged
 
 LABELS = ("entailment", "neutral", "contradiction")
 TAGS = ("O", "O", "O", "B-PER", "I-PER", "B-LOC", "I-LOC")
@@ -24,6 +24,16 @@ def pairs(some: random.Random, n: int) -> tuple[list[object], list[object]]:
 def choices(some: random.Random, n: int) -> tuple[list[object], list[object]]:
     gold = [Choice("a", ("b", "c"), some.randrange(2)) for _ in range(n)]
     return list(gold), [np.int64(some.randrange(2)) for _ in range(n)]
+
+
+def sure_pairs(some: random.Random, n: int) -> tuple[list[object], list[object]]:
+    gold, guessed = pairs(some, n)
+    return gold, [Label(str(one), some.uniform(0.4, 1)) for one in guessed]
+
+
+def sure_choices(some: random.Random, n: int) -> tuple[list[object], list[object]]:
+    gold, _ = choices(some, n)
+    return gold, [Option(some.randrange(2), some.uniform(0.5, 1)) for _ in range(n)]
 
 
 def tagged(some: random.Random, n: int) -> tuple[list[object], list[object]]:
@@ -54,6 +64,10 @@ def bitexts(some: random.Random, n: int) -> tuple[list[object], list[object]]:
 EVERY = [
     (classification.accuracy, pairs),
     (classification.accuracy, choices),
+    (metrics.for_labels(classification.macro_f1, LABELS), pairs),
+    (metrics.for_labels(classification.weighted_f1, LABELS), pairs),
+    (classification.ece, sure_pairs),
+    (classification.ece, sure_choices),
     (tagging.token_accuracy, tagged),
     (tagging.span_f1, tagged),
     (tagging.span_f1_xtreme, tagged),
@@ -70,6 +84,9 @@ EVERY = [
     (retrieval.retrieval_from_source, bitexts),
 ]
 
+OF_THE_SET = {"retrieval_weighted_f1_to_source", "retrieval_weighted_f1_from_source"}
+"""Counts of an example depend on the other examples: see test_metrics_retrieval.py."""
+
 every = pytest.mark.parametrize(("metric", "make"), EVERY, ids=lambda one: getattr(one, "name", None) or one.__name__)
 
 
@@ -82,8 +99,8 @@ def test_every_metric_of_the_package_is_tried() -> None:
     modules = (classification, tagging, qa, retrieval)
     exported = {name: one for module in modules for name, one in vars(module).items() if isinstance(one, Metric)}
     assert all(one.name == name for name, one in exported.items())
-    assert set(exported) == {metric.name for metric, _ in EVERY}
-    assert len(exported) == 15
+    assert set(exported) == {metric.name for metric, _ in EVERY} | OF_THE_SET
+    assert len(exported) == 20
     assert all(one.detail and one.title for one in exported.values())
 
 
@@ -112,9 +129,11 @@ def test_what_did_not_come_counts_wrong_under_the_gold_denominator(metric: Metri
     lacking = rows(metric, gold, some)
     answered = np.arange(60) % 3 != 0
     assert np.array_equal(lacking[answered], right[answered])
-    assert (lacking[~answered, :-1] == 0).all()
-    assert np.array_equal(lacking[:, -1], right[:, -1]), "the last column is the gold's, with or without an answer"
-    assert metrics.close(metric, lacking) < metrics.close(metric, right)
+    of_gold = [column == metric.columns[-1] or column.startswith("gold:") for column in metric.columns]
+    assert (lacking[~answered][:, ~np.array(of_gold)] == 0).all()
+    assert np.array_equal(lacking[:, of_gold], right[:, of_gold]), "these are the gold's, with or without an answer"
+    loss = metrics.close(metric, right) - metrics.close(metric, lacking)
+    assert (loss if metric.better == "higher" else -loss) > 0
 
 
 def test_counts_of_several_metrics_and_languages_stand_side_by_side() -> None:
@@ -226,7 +245,7 @@ def test_a_metric_that_fails_on_an_example_names_both() -> None:
     ):
         metrics.count(gold, [("O",)], ["de"], ["q7"], [tagging.span_f1])
     for row in (None, 1.0, ("a", 1)):
-        odd = replace(classification.accuracy, name="odd", count=lambda *_, row=row: row)
+        odd = replace(classification.accuracy, name="odd", count=lambda *_, row=row: row, count_all=None)
         with pytest.raises(BrokenPlugin, match=r"'odd' cannot count a Pair: (Type|Value)Error"):
             metrics.count(gold, ["neutral"], ["de"], ["q7"], [odd])
 

@@ -1,5 +1,8 @@
 """Intervals: closed forms against scipy, resampling against a plain loop, and whether they cover."""
 
+import random
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +11,7 @@ from scipy.stats import binom, binomtest
 
 from xbench import resample
 from xbench.metrics import f1, ratio
-from xbench.resample import interval, resampled, wilson
+from xbench.resample import interval, on_grid, resampled, wilson
 
 
 def share(right: int, n: int) -> np.ndarray:
@@ -56,39 +59,84 @@ def test_the_closed_form_is_taken_only_for_a_share() -> None:
 @pytest.mark.parametrize("level", [0.8, 0.95])
 def test_resampling_is_a_plain_loop_over_the_same_draws(level: float) -> None:
     rows = sentences(300, 2)
-    kinds = sorted(set(map(tuple, rows.tolist())))
-    times = [sum(tuple(row) == kind for row in rows.tolist()) for kind in kinds]
+    ordered = sorted(map(tuple, rows.tolist()))
     generator = np.random.default_rng(11)
     scores = []
     for _ in range(250):
-        drawn = generator.multinomial(300, [one / 300 for one in times])
-        right, predicted, gold = (sum(int(d) * kind[c] for d, kind in zip(drawn, kinds, strict=True)) for c in range(3))
-        assert drawn.sum() == 300
+        drawn = [ordered[place] for place in generator.integers(0, 300, 300, dtype=np.uint32)]
+        right, predicted, gold = (sum(row[column] for row in drawn) for column in range(3))
         scores.append(2 * right / (predicted + gold))
     scores.sort()
     low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
     assert interval(rows, f1, seed=11, draws=250, level=level) == pytest.approx((low, high), abs=1e-12)
 
 
-def test_resampling_has_the_moments_of_drawing_rows() -> None:
-    rows = np.random.default_rng(3).random((400, 3))
+def test_few_distinct_rows_are_drawn_as_multinomial_counts() -> None:
+    rows = np.repeat([[0.0, 1.0], [0.5, 1.0], [1.0, 1.0]], [50, 200, 150], axis=0)
+    generator = np.random.default_rng(3)
+    sums = [
+        [0.5 * half + one, 400] for _, half, one in (generator.multinomial(400, [0.125, 0.5, 0.375]) for _ in "1234")
+    ]
+    assert np.array_equal(resampled(rows, seed=3, draws=4), sums)
+
+
+@pytest.mark.parametrize("few", [0, 20, 10**9])
+def test_resampling_has_the_moments_of_drawing_rows(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resample, "FEW", few)
+    rows = np.random.default_rng(3).random((400, 3)).round(1)
+    rows[:200] = rows[200:]
     sums = resampled(rows, seed=0, draws=4000)
     assert sums.shape == (4000, 3)
     assert sums.mean(axis=0) == pytest.approx(rows.sum(axis=0), rel=0.01)
     assert np.cov(sums.T) == pytest.approx(np.cov(rows.T, ddof=0) * 400, abs=2.5)
 
 
-def test_equal_arguments_give_equal_bits_in_any_order_and_in_any_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("few", [0, 10**9])
+def test_equal_arguments_give_equal_bits_in_any_order_and_in_any_blocks(
+    few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resample, "FEW", few)
     rows = np.random.default_rng(4).random((700, 2)) + np.array([0.0, 1.0])
     first = interval(rows, ratio, seed=5)
     assert interval(rows, ratio, seed=5) == first
     assert interval(rows[::-1], ratio, seed=5) == first
     assert interval(rows[np.random.default_rng(1).permutation(700)], ratio, seed=5) == first
     assert interval(rows, ratio, seed=6) != first
-    monkeypatch.setattr(resample, "CELLS", 9_001)
-    assert interval(rows, ratio, seed=5) == first
-    monkeypatch.setattr(resample, "CELLS", 1)
-    assert interval(rows, ratio, seed=5) == first
+    for cells in (9_001, 1):
+        monkeypatch.setattr(resample, "CELLS", cells)
+        assert interval(rows, ratio, seed=5) == first
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=60), st.integers(-60, 60), st.randoms(use_true_random=False))
+def test_no_sum_on_the_grid_is_ever_rounded(values: list[float], power: int, order: random.Random) -> None:
+    column = np.array(values)[:, None] * 2.0**power
+    n = len(values)
+    grid = on_grid(column, n)
+    assert np.abs(grid - column).max() <= n * 2.0**-52 * np.abs(column).max() + 2.0**-1001
+    drawn = [grid[order.randrange(n), 0] for _ in range(n)]
+    exact = sum(map(Fraction, drawn))
+    for _ in range(5):
+        order.shuffle(drawn)
+        assert Fraction(sum(drawn)) == exact
+
+
+def test_whole_numbers_are_on_the_grid() -> None:
+    counts = np.random.default_rng(0).integers(0, 10_000, (300, 4)).astype(np.float64)
+    assert np.array_equal(on_grid(counts, 100_000_000), counts)
+    assert np.array_equal(on_grid(np.zeros((3, 2)), 3), np.zeros((3, 2)))
+
+
+def test_no_order_of_addition_changes_a_bit() -> None:
+    rows = np.random.default_rng(8).random((600, 40))
+    sums = resampled(rows, seed=1, draws=64)
+    values = on_grid(np.unique(rows, axis=0), 600)
+    generator = np.random.default_rng(1)
+    for one in sums:
+        drawn = values[generator.integers(0, 600, 600, dtype=np.uint32)]
+        # One after the other and in pairs: two orders of addition, as two numbers of threads would take.
+        assert np.array_equal(np.cumsum(drawn, axis=0)[-1], one)
+        assert np.array_equal(drawn[::2].sum(axis=0) + drawn[1::2].sum(axis=0), one)
 
 
 @pytest.mark.parametrize("n", [0, 1])
@@ -138,11 +186,21 @@ def test_wilson_covers(n: int, true: float) -> None:
 
 def test_resampled_intervals_of_span_f1_cover() -> None:
     true = float(f1(sentences(400_000, 99).sum(axis=0)))
-    ends = np.array([interval(sentences(400, 1000 + i), f1, seed=i, draws=400) for i in range(400)])
+    ends = np.array([interval(sentences(400, 1000 + i), f1, seed=i, draws=300) for i in range(300)])
     assert 0.915 < ((ends[:, 0] <= true) & (true <= ends[:, 1])).mean() < 0.98
 
 
 def test_many_different_rows_do_not_take_much_memory() -> None:
-    blocks = list(resample._multinomial(np.ones(5010, dtype=np.intp), seed=0, draws=1000))
+    blocks = list(resample._weights(np.ones(5010, dtype=np.intp), seed=0, draws=1000))
     assert sum(len(one) for one in blocks) == 1000
     assert max(one.size for one in blocks) <= resample.CELLS
+    assert all((one.sum(axis=1) == 5010).all() for one in blocks)
+
+
+@pytest.mark.parametrize("n", [50, 500])
+def test_more_rows_give_narrower_intervals(n: int) -> None:
+    def width(rows: int) -> float:
+        low, high = np.mean([interval(sentences(rows, seed), f1, draws=200) for seed in range(8)], axis=0)
+        return float(high - low)
+
+    assert 0.4 < width(4 * n) / width(n) < 0.6, "four times the sentences, half the width"

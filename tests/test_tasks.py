@@ -24,10 +24,17 @@ LANGUAGES = {
     "sib200": 205, "tatoeba": 112, "xcopa": 11,
 }  # fmt: skip
 METRICS = {
-    "xnli": ("accuracy",), "pawsx": ("accuracy",), "sib200": ("accuracy",), "xcopa": ("accuracy",),
-    "wikiann": ("span_f1", "span_f1_strict"), "masakhaner": ("span_f1", "span_f1_strict"), "udpos": ("token_accuracy",),
-    "xquad": ("squad_f1", "squad_em"), "tydiqa": ("squad_f1", "squad_em"), "mlqa": ("mlqa_f1", "mlqa_em"),
-    "tatoeba": ("retrieval_to_source", "retrieval_from_source"),
+    "xnli": ("accuracy", "macro_f1", "ece"), "pawsx": ("accuracy", "macro_f1", "ece"),
+    "sib200": ("accuracy", "macro_f1", "ece"), "xcopa": ("accuracy", "ece"),
+    "wikiann": ("span_f1", "span_f1_strict"), "masakhaner": ("span_f1", "span_f1_strict"),
+    "udpos": ("token_accuracy", "span_f1_xtreme"),
+    "xquad": ("squad_f1", "squad_em", "words_f1", "words_em"),
+    "tydiqa": ("squad_f1", "squad_em", "words_f1", "words_em"),
+    "mlqa": ("mlqa_f1", "mlqa_em", "mlqa_f1_fixed_arabic", "mlqa_em_fixed_arabic", "words_f1", "words_em"),
+    "tatoeba": (
+        "retrieval_to_source", "retrieval_from_source", "retrieval_to_source@100", "retrieval_weighted_f1_to_source",
+        "retrieved_chrf",
+    ),
 }  # fmt: skip
 
 

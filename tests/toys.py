@@ -16,6 +16,8 @@ from xbench.kinds import Kind, Setting
 from xbench.kinds.pairs import kind as pairing
 from xbench.opening import Opened, open_encoder
 from xbench.recipe import Recipe
+from xbench.runner import Silent
+from xbench.selection import SOURCE_DEV, Judge, Jury
 from xbench.task import Choice, Pair
 
 WORDS = ["the", "old", "farmer", "sold", "red", "cart", "baker", "river", "young", "bought", "green"]
@@ -117,10 +119,34 @@ def train(
     opened: Opened, setting: Setting, *, using: Any = pairing, examples: Any = None, seed: int = 1,
     dev_score: Callable[[], float] | None = None, **more: Any,
 ) -> Fitted:  # fmt: skip
-    """Fine-tune on the CPU, on pairs unless other examples are given."""
+    """Fine-tune on the CPU, on pairs unless other examples are given; `dev_score` is the judge of the source's dev split."""
+    jury = Jury({SOURCE_DEV: Judge(score=dev_score)}) if dev_score else None
     features = using.encode(pairs(64) if examples is None else examples, setting, training=True)
-    more = {"device": "cpu", "precision": "fp32"} | more
-    return fit(opened, using, features, setting, seed=seed, dev_score=dev_score, **more)
+    more = {"device": "cpu", "precision": "fp32", "jury": jury} | more
+    return fit(opened, using, features, setting, seed=seed, **more)
+
+
+def book(folder: Path, name: str, rule: str, **more: object) -> Path:
+    """A file with a recipe of a few steps and five checkpoints to choose from."""
+    said = {"steps": 20, "batch": 8, "rate": 5e-3, "length": 32, "select_every": 4, "selection": rule} | more
+    fields = ", ".join(f"{key}={value!r}" for key, value in said.items())
+    file = folder / f"{name}.py"
+    file.write_text(
+        "from xbench.recipe import Book, Recipe\n"
+        f"recipe = Book(name={name!r}, title='', kinds={{'pairs': Recipe(name={name!r}, {fields})}})\n"
+    )
+    return file
+
+
+class Counting(Silent):
+    """Hears how often something is fine-tuned."""
+
+    def __init__(self) -> None:
+        self.fine_tunings = 0
+
+    def begin(self, what: str, total: int) -> None:
+        """Count it."""
+        self.fine_tunings += what.startswith("fine-tuning")
 
 
 def weights(opened: Opened) -> dict[str, torch.Tensor]:

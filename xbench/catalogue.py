@@ -4,67 +4,25 @@ All come in by entry points. Listing names opens nothing; a plugin that is broke
 Wherever a name is taken, a path to a Python file that exports the value works too.
 """
 
-import hashlib
-import importlib.util
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from xbench import languages
+from xbench.door import Door, opened, owner
 from xbench.encoder import Encoder
-from xbench.errors import BadOption, BrokenPlugin, NameClash, NotACheckpoint, UnknownName
-from xbench.metrics import Metric, for_labels
+from xbench.errors import BadOption, NotACheckpoint, UnknownName
+from xbench.metrics import for_labels
+from xbench.metrics.metric import Metric
+from xbench.metrics.named import metric, metrics
 from xbench.recipe import Book
 from xbench.task import Suite, Task
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Door(Generic[T]):
-    """One group of entry points, and what must stand behind each of them."""
-
-    what: str
-    """The word for one of them; also the attribute that a file given by path must export."""
-    group: str
-    fits: Callable[[object], bool]
-    promise: str
-    """What `fits` asks for, in words."""
-
-    def names(self) -> tuple[str, ...]:
-        """Every name, sorted. Opens nothing."""
-        return tuple(sorted(_claims(self.group)))
-
-    def open(self, name: str) -> T:
-        """The value under a name or in a file.
-
-        Raises UnknownName, NameClash where two distributions claim the name, BrokenPlugin.
-        """
-        if name.endswith(".py"):
-            return self._checked(_exported(Path(name), self.what), f"{self.what} file {name}")
-        claims = _claims(self.group).get(name)
-        if not claims:
-            raise UnknownName(
-                self.what, name, self.names(), hint=f"A path to a .py file that exports `{self.what}` works too."
-            )
-        if len(claims) > 1:
-            owners = " and ".join(sorted(_owner(claim) for claim in claims))
-            raise NameClash(f"the {self.what} name {name!r} is claimed by {owners}; uninstall one of them")
-        try:
-            value = claims[0].load()
-        except Exception as cause:
-            raise BrokenPlugin(f"{_described(self.what, claims[0])} cannot be opened: {_cause(cause)}") from cause
-        return self._checked(value, _described(self.what, claims[0]))
-
-    def _checked(self, value: object, described: str) -> T:
-        if not self.fits(value):
-            raise BrokenPlugin(f"{described} is a {type(value).__name__}, but must be {self.promise}")
-        return value  # type: ignore[return-value]
-
+__all__ = [
+    "KIND", "Door", "encoder", "encoders", "kinds", "metric", "metrics", "metrics_of", "opened", "owner", "recipes",
+    "suites", "targets", "tasks",
+]  # fmt: skip
 
 KIND = (
     "name", "auto", "trained", "per_token", "grouped", "words", "outputs", "encode", "forward", "loss", "decode",
@@ -82,7 +40,6 @@ encoders: Door[Encoder] = Door(
     "encoder", "xbench.encoders", lambda v: isinstance(v, Encoder), "an xbench.encoder.Encoder"
 )
 recipes: Door[Book] = Door("recipe", "xbench.recipes", lambda v: isinstance(v, Book), "an xbench.recipe.Book")
-metrics: Door[Metric] = Door("metric", "xbench.metrics", lambda v: isinstance(v, Metric), "an xbench.metrics.Metric")
 kinds: Door[Any] = Door("kind", "xbench.kinds", _is_kind, f"a kind, with {', '.join(KIND)}")
 
 
@@ -108,22 +65,6 @@ def encoder(name: str) -> Encoder:
     raise UnknownName("encoder", name, encoders.names(), hint="A checkpoint folder or a Hub id (owner/name) works too.")
 
 
-def metric(name: str) -> Metric:
-    """The metric meant by a registered name, a .py file, or `name@N` where the name stands for a family of metrics.
-
-    Raises UnknownName, BadOption for a number that makes no sense, and what Door.open raises.
-    """
-    base, at, number = name.rpartition("@")
-    if not at or name.endswith(".py"):
-        return metrics.open(name)
-    family = metrics.open(base)
-    if family.at is None:
-        raise BadOption(f"metric {base!r} takes no number, so there is no {name!r}")
-    if not number.isascii() or not number.isdigit() or int(number) < 1:
-        raise BadOption(f"metric {name!r}: behind the @ a whole number from 1 on is due, not {number!r}")
-    return family.at(int(number))
-
-
 def metrics_of(task: Task) -> tuple[Metric, ...]:
     """The metrics of a task, the one that ranks first, ready to count its examples. Raises what `metric` raises."""
     return tuple(for_labels(metric(name), task.labels) for name in task.metrics)
@@ -138,61 +79,3 @@ def targets(task: Task, wanted: Sequence[str]) -> tuple[tuple[str, ...], tuple[s
     return tuple(target for target in task.targets if target in found), tuple(
         code for code in wanted if not meant[code]
     )
-
-
-def opened(door: Door[T]) -> tuple[dict[str, T], dict[str, str]]:
-    """Every value behind a door by its name, and the names that cannot be opened, with the reason."""
-    values: dict[str, T] = {}
-    faults: dict[str, str] = {}
-    for name in door.names():
-        try:
-            values[name] = door.open(name)
-        except (BrokenPlugin, NameClash) as fault:
-            faults[name] = str(fault)
-    return values, faults
-
-
-def owner(door: Door[T], name: str) -> str:
-    """The distribution that brings a name."""
-    return _owner(_claims(door.group)[name][0])
-
-
-@cache
-def _claims(group: str) -> dict[str, list[EntryPoint]]:
-    """Name -> its entry points, one for each distribution (an editable install may be on the path twice)."""
-    found: dict[str, dict[str, EntryPoint]] = {}
-    for point in entry_points(group=group):
-        found.setdefault(point.name, {}).setdefault(_owner(point), point)
-    return {name: list(by_owner.values()) for name, by_owner in found.items()}
-
-
-def _owner(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else "an unnamed distribution"
-
-
-def _described(what: str, point: EntryPoint) -> str:
-    version = f" {point.dist.version}" if point.dist else ""
-    return f"{what} {point.name!r} of {_owner(point)}{version} ({point.value})"
-
-
-def _cause(cause: BaseException) -> str:
-    return f"{type(cause).__name__}: {cause}"
-
-
-def _exported(path: Path, attribute: str) -> object:
-    """The value that a Python file exports."""
-    if not path.is_file():
-        raise UnknownName(f"{attribute} file", str(path), [], hint="No such file.")
-    unique = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
-    spec = importlib.util.spec_from_file_location(f"xbench_file_{unique}", path)
-    if spec is None or spec.loader is None:
-        raise BrokenPlugin(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as cause:
-        raise BrokenPlugin(f"{path} cannot be opened: {_cause(cause)}") from cause
-    if not hasattr(module, attribute):
-        raise BrokenPlugin(f"{path} does not export a value called `{attribute}`")
-    return getattr(module, attribute)

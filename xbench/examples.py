@@ -80,7 +80,7 @@ def _plain(prediction: object) -> str | None:
         value: Any = asdict(prediction)
     elif probability is not None:
         bare = str(prediction) if isinstance(prediction, str) else int(prediction)  # type: ignore[call-overload]
-        value = {"value": bare, "probability": None if math.isnan(probability) else round(probability, 6)}
+        value = {"value": bare, "probability": None if math.isnan(probability) else probability}
     else:
         value = prediction
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)

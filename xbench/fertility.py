@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from transformers import PreTrainedTokenizerBase
 
 from xbench.kinds import Feature
+from xbench.kinds.tags import Heads
 from xbench.record import TokenizerFigures
 from xbench.task import Bitext, Choice, Example, Pair, Span, Tagged
 
@@ -15,7 +16,7 @@ AT_MOST = 2_000
 def figures(
     tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], features: Sequence[Feature]
 ) -> TokenizerFigures:
-    """Fertility, unknown rate and truncated share over the texts of a language.
+    """Fertility, unknown rate, truncated share and unread words over the texts of a language.
 
     A word is what white space parts, so in scripts that write without spaces fertility counts tokens of a phrase or
     a sentence; tokens per character is there for those.
@@ -32,7 +33,16 @@ def figures(
         tokens_per_character=tokens / characters if characters else 0.0,
         unknown=unknown / tokens if tokens else 0.0,
         truncated=len(cut) / len(examples) if examples else 0.0,
+        unread=_unread(examples, features),
     )
+
+
+def _unread(examples: Sequence[Example], features: Sequence[Feature]) -> int:
+    """Words of tagged sentences that no feature answers for; 0 where another kind than `tags` made the features."""
+    if not all(isinstance(feature.note, Heads) for feature in features):
+        return 0
+    words = sum(len(example.words) for example in examples if isinstance(example, Tagged))
+    return words - sum(len(feature.note.words) for feature in features)
 
 
 def _texts(example: Example) -> tuple[str, ...]:

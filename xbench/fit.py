@@ -1,9 +1,9 @@
 """The one fine-tuning loop."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -16,6 +16,7 @@ from xbench.kinds import Feature, Kind, Setting
 from xbench.opening import Opened, put_on
 from xbench.pack import out_of_memory, pad
 from xbench.recipe import Recipe
+from xbench.selection import SOURCE_DEV, Jury
 
 LOOK = 10
 """Steps between two looks at the loss: reading it makes an accelerator wait."""
@@ -26,20 +27,14 @@ Item = Sequence[Feature]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """What fine-tuning did. The model holds the selected weights."""
+    """What fine-tuning did. The model holds the last weights; the jury has those that it chose."""
 
     steps: int
     """Optimizer steps that were taken; fewer than planned where patience ended them."""
     tokens: int
     """Tokens the encoder read in training, padding left out."""
     seconds: float
-    """Wall time, with that of the scores on the dev split."""
-    selected: int
-    """Optimizer steps after which the selected weights stood."""
-    score: float | None
-    """Dev score of the selected weights; None where nothing was selected by score."""
-    history: tuple[tuple[int, float], ...]
-    """Every (step, dev score)."""
+    """Wall time, with that of the jury."""
 
 
 def fit(
@@ -51,35 +46,36 @@ def fit(
     seed: int,
     device: torch.device | str,
     precision: str,
-    dev_score: Callable[[], float] | None,
+    jury: Jury | None = None,
     micro_batch: int = 0,
     progress: Callable[[int, int, float], None] | None = None,
 ) -> Fitted:
     """Fine-tune the opened model on features that carry targets, as `setting.recipe` says.
 
-    `precision` is fp32 or bf16 (autocast; the weights stay float32). `dev_score` scores the model as it stands; it is
-    asked only where the recipe selects on the dev split, and must then be there. `micro_batch` items are read at once,
-    0 = the whole batch: the loss of a batch is the mean over all its things either way. `progress` hears (step, steps,
-    mean loss of the last steps) every few steps. Equal calls leave equal weights on a CPU, bit for bit, and torch's
-    global generator is left as it was.
+    `precision` is fp32 or bf16 (autocast; the weights stay float32). The jury is asked every `select_every` steps, or
+    once an epoch, and at the end. Its judge of the source's dev split must be there where the recipe chooses by it or
+    has patience, and ends the training of the latter; no other judge changes what is learned. `micro_batch` items are
+    read at once, 0 = the whole batch: the loss of a batch is the mean over all its things either way. `progress` hears
+    (step, steps, mean loss of the last steps) every few steps. Equal calls leave equal weights on a CPU, bit for bit,
+    whoever sits in the jury, and torch's global generator is left as it was.
 
     Raises DoesNotFit, Diverged, and BadOption where there is nothing to train on or to select by.
     """
     recipe = setting.recipe
     device = torch.device(device)
     items = _items(features, grouped=kind.grouped)
-    select = recipe.selection == "source-dev"
     if not items:
         raise BadOption("there is not one example to train on")
-    if select and dev_score is None:
-        raise BadOption(f"recipe {recipe.name!r} selects on the dev split of the source, and there is none to score")
+    jury = jury or Jury()
+    if recipe.watches_dev and SOURCE_DEV not in jury.judges:
+        raise BadOption(f"recipe {recipe.name!r} looks at the dev split of the source, and there is none to score")
     put_on(opened, device)
     half, at_once = precision == "bf16", micro_batch or recipe.batch
     forked = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
     with forked, _learning(opened.model, frozen=recipe.method == "frozen-embeddings"):
         torch.manual_seed(seed)
         stepper = _Stepper(opened, kind, setting, device=device, half=half, micro_batch=at_once)
-        return _loop(stepper, items, seed, dev_score if select else None, progress)
+        return _loop(stepper, items, seed, jury, progress)
 
 
 def planned_steps(recipe: Recipe, items: int) -> int:
@@ -129,13 +125,12 @@ def _loop(
     stepper: "_Stepper",
     items: Sequence[Item],
     seed: int,
-    dev_score: Callable[[], float] | None,
+    jury: Jury,
     progress: Callable[[int, int, float], None] | None,
 ) -> Fitted:
     recipe = stepper.setting.recipe
     steps = planned_steps(recipe, len(items))
     began = time.perf_counter()
-    kept = _Kept(stepper.trained)
     losses: list[torch.Tensor] = []
     tokens = step = 0
     for batch, epoch_ends in _batches(items, recipe.batch, seed):
@@ -143,28 +138,18 @@ def _loop(
         tokens += sum(len(feature.ids) for item in batch for feature in item)
         step += 1
         due = step % recipe.select_every == 0 if recipe.select_every else epoch_ends
-        select = dev_score is not None and (due or step == steps)
-        if step % LOOK == 0 or step == steps or select:
+        ask = bool(jury.judges) and (due or step == steps)
+        if step % LOOK == 0 or step == steps or ask:
             mean = _finite(losses, step, recipe)
             losses.clear()
             if progress:
                 progress(step, steps, mean)
-        if dev_score and select:
-            kept.offer(step, dev_score())
+        if ask:
+            jury.ask(step, stepper.trained)
             stepper.opened.model.train()
-            if recipe.patience and kept.worse >= recipe.patience:
-                break
-        if step == steps:
+        if step == steps or (recipe.patience and jury.verdicts[SOURCE_DEV].worse >= recipe.patience):
             break
-    kept.restore()
-    return Fitted(
-        steps=step,
-        tokens=tokens,
-        seconds=time.perf_counter() - began,
-        selected=kept.step or step,
-        score=kept.score,
-        history=tuple(kept.history),
-    )
+    return Fitted(steps=step, tokens=tokens, seconds=time.perf_counter() - began)
 
 
 class _Stepper:
@@ -234,33 +219,6 @@ class _Stepper:
             f"The batch stays {self.setting.recipe.batch}, and so does what is learned, if it is read in parts: "
             f"--micro-batch {max(at_once // 2, 1)}"
         )
-
-
-@dataclass(slots=True)
-class _Kept:
-    """The best weights so far, on the CPU; of equal ones the first."""
-
-    trained: Mapping[str, nn.Parameter]
-    step: int = 0
-    score: float | None = None
-    worse: int = 0
-    """Scores since the best one."""
-    history: list[tuple[int, float]] = field(default_factory=list)
-    weights: dict[str, torch.Tensor] = field(default_factory=dict)
-
-    def offer(self, step: int, score: float) -> None:
-        """Keep the weights as they stand where none scored as high before."""
-        self.history.append((step, score))
-        self.worse += 1
-        if self.score is None or score > self.score:
-            self.step, self.score, self.worse = step, score, 0
-            self.weights = {name: p.detach().to("cpu", copy=True) for name, p in self.trained.items()}
-
-    def restore(self) -> None:
-        """Put the best weights back; the last ones stay where nothing was offered."""
-        with torch.no_grad():
-            for name, weight in self.weights.items():
-                self.trained[name].copy_(weight)
 
 
 def _finite(losses: Sequence[torch.Tensor], step: int, recipe: Recipe) -> float:

@@ -14,25 +14,10 @@ from typing import Literal, NamedTuple
 
 Direction = Literal["ltr", "rtl"]
 
-RIGHT_TO_LEFT = frozenset(
-    {
-        "Adlm",
-        "Armi",
-        "Arab",
-        "Avst",
-        "Hebr",
-        "Hung",
-        "Mand",
-        "Mani",
-        "Nbat",
-        "Nkoo",
-        "Phnx",
-        "Rohg",
-        "Samr",
-        "Syrc",
-        "Thaa",
-    }
-)
+RIGHT_TO_LEFT = frozenset((
+    "Adlm", "Armi", "Arab", "Avst", "Hebr", "Hung", "Mand", "Mani", "Nbat", "Nkoo", "Phnx", "Rohg", "Samr", "Syrc",
+    "Thaa",
+))  # fmt: skip
 """Scripts (ISO 15924) that run from right to left."""
 
 _SAME_SCRIPT = {"Hang": "Kore", "Hrkt": "Jpan", "Aran": "Arab"}

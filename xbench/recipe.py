@@ -8,8 +8,9 @@ from typing import Literal, TypeAlias, get_args
 
 from xbench.errors import BadOption
 
-Selection: TypeAlias = Literal["source-dev", "last", "none"]
-"""How the checkpoint is chosen: best on the source's dev split, the last, or nothing is trained at all."""
+Selection: TypeAlias = Literal["source-dev", "last", "none", "oracle"]
+"""How the checkpoint is chosen: best on the source's dev split; the last; nothing is trained at all; or for each
+language the best on its own dev split, which is no zero-shot transfer any more."""
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
 Method: TypeAlias = Literal["full", "frozen-embeddings"]
@@ -51,7 +52,7 @@ class Recipe:
     select_every: int = 0
     """Steps between two scores on the dev split; 0 = once an epoch."""
     patience: int = 0
-    """Dev scores without a better one after which training ends; 0 = never."""
+    """Scores on the source's dev split without a better one after which training ends; 0 = never."""
     method: Method = "full"
     """What is trained: all weights, or all but the input embeddings."""
     layer: int = 0
@@ -84,6 +85,15 @@ class Recipe:
         ]
         if wrong:
             raise BadOption(f"recipe {self.name!r}: {'; '.join(wrong)}")
+
+    @property
+    def watches_dev(self) -> bool:
+        """Whether the source's dev split is scored on the way: to choose a checkpoint, or to know when to stop."""
+        return self.selection == "source-dev" or self.patience > 0
+
+    def selecting(self, rule: Selection) -> "Recipe":
+        """The same fine-tuning with another rule of selection, under a name that says so."""
+        return replace(self, name=f"{self.name}-{rule}", selection=rule)
 
     def renamed(self, name: str) -> "Recipe":
         """The same numbers under another name."""

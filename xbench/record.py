@@ -63,6 +63,8 @@ class Missing:
     language: str
     split: str
     why: str
+    metric: str = ""
+    """The metric that is missing; empty = all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,8 @@ class TokenizerFigures:
     """Share of tokens that are the unknown token."""
     truncated: float
     """Share of examples of which some tokens were never read."""
+    unread: int = 0
+    """Words of tagged sentences that the encoder never saw, as their tokenization is empty; they count as O."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +217,14 @@ class Record:
     provenance: Provenance
     examples: ExamplesFile | None
     """None only until the record is written."""
+    chance: float | None = None
+    """Expected score of a guess, 0..1, as the task says; None where a record of an earlier xbench does not."""
+    parallel: bool | None = None
+    """Whether equal ids are one item in every language, as the task says."""
+    unanswered: Mapping[str, int] = field(default_factory=dict)
+    """Language -> gold examples without a prediction, which count as wrong; only languages that have some."""
+    constant: tuple[str, ...] = ()
+    """Languages in which every prediction was the same, as of a fine-tuning that collapsed."""
     metrics: Mapping[str, str] = field(default_factory=dict)
     """Metric -> its rules, as far as they must be known to compare: normaliser, scheme, signature of the scorer."""
 

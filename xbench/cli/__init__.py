@@ -9,7 +9,7 @@ import sys
 import typer
 
 from xbench import __version__
-from xbench.cli import boards, listing, running, tools
+from xbench.cli import boards, checking, listing, running, tools
 from xbench.errors import XbenchError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("run")(running.run)
 app.command("board")(boards.board)
+app.command("verify")(checking.verify)
 app.command("tasks")(listing.tasks)
 app.command("encoders")(listing.encoders)
 app.command("suites")(listing.suites)

@@ -29,7 +29,7 @@ def board(
     """
     found = load_board(*(board or [Path("leaderboards/local")]))
     wanted = codes(task)
-    there = sorted({record.run.task for record in found.records})
+    there = sorted(found.tasks())
     for name in wanted:
         if name not in there:
             raise UnknownName("task on this board:", name, there)
@@ -50,7 +50,7 @@ def draw(board: Board, tasks: tuple[str, ...] = ()) -> None:
     for table in board.tables(tasks):
         console.print(_drawn(table))
         _remarks(console, table)
-    if not board.records:
+    if board.runs.empty:
         console.print("No records here yet.")
     for reject in board.rejects:
         console.print(f"refused {reject.file}: {reject.why}", style="yellow", markup=False)
@@ -82,6 +82,7 @@ def _heading(column: Column) -> str:
     return (
         f"{column.encoder}\n{column.recipe}-{column.source}"
         + (f"\n{column.split}" if column.split != "test" else "")
+        + ("" if column.zero_shot else f"\n{column.rule}, not zero-shot")
         + f"\n{'/'.join(map(str, sorted(seeds)))} seed{'' if seeds == {1} else 's'}"
     )
 

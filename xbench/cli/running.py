@@ -12,6 +12,7 @@ from xbench.board import load_board
 from xbench.checkpoint import locate
 from xbench.cli.boards import draw
 from xbench.cli.progress import progress
+from xbench.cli.regrets import draw_regrets
 from xbench.cli.words import codes, languages_of, needs_torch
 from xbench.encoder import Encoder
 from xbench.errors import BadOption, Unwritable
@@ -53,6 +54,14 @@ MicroBatch = Annotated[
     typer.Option(
         min=0,
         help="Examples on the device at once; a batch is gathered from several. What is learned stays the same.",
+    ),
+]
+AlsoSelect = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="RULE",
+        help="Record other rules of selection too, from the same fine-tuning: source-dev, last, oracle (the best "
+        "checkpoint on each language's own dev split; no zero-shot result). Commas, or given again.",
     ),
 ]
 TrustRemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Execute code that a checkpoint brings.")]
@@ -97,6 +106,7 @@ def run(
     precision: Annotated[
         Precision | None, typer.Option(help="What it is computed in. As the recipe says if not given.")
     ] = None,
+    also_select: AlsoSelect = None,
     micro_batch: MicroBatch = 0,
     trust_remote_code: TrustRemoteCode = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
@@ -121,7 +131,7 @@ def run(
         codes(encoder), codes(task), suite=suite, recipe=recipe, source=source,
         seeds=tuple(dict.fromkeys(seed)) if seed else seeds, languages=languages_of(languages), data=data, board=board,
         limit_train=limit_train, limit_test=limit_test, device=device, precision=precision, micro_batch=micro_batch,
-        trust_remote_code=trust_remote_code,
+        trust_remote_code=trust_remote_code, also_select=codes(also_select),
     )  # fmt: skip
     plan = runner.plan(order, fetch=not dry_run)
     for note in plan.notes:
@@ -230,6 +240,7 @@ def _tell_outcome(outcome: "Outcome", order: "Order", as_json: bool) -> None:
     else:
         if tasks := tuple(dict.fromkeys(record.run.task for _, record in (*outcome.ran, *outcome.finished))):
             draw(load_board(order.board), tasks)
+        draw_regrets(record for _, record in (*outcome.ran, *outcome.finished))
         typer.echo(
             f"{len(outcome.ran)} run, {len(outcome.finished)} finished before, {len(outcome.failed)} failed. "
             f"Board: {order.board}"
@@ -246,5 +257,6 @@ def _tell_outcome(outcome: "Outcome", order: "Order", as_json: bool) -> None:
 def _item(status: str, path: Path, record: Record) -> dict[str, Any]:
     return {
         "status": status, "file": str(path), "run": asdict(record.run), "signature": record.signature,
+        "selection": asdict(record.selection),
         "scores": [asdict(score) for score in record.scores], "missing": [asdict(cell) for cell in record.missing],
     }  # fmt: skip

@@ -10,12 +10,12 @@ from transformers import PreTrainedModel
 
 from xbench.errors import UnknownLabel
 from xbench.kinds import Batch, Feature, Setting
-from xbench.kinds.pairs import encode_texts
-from xbench.task import Choice
+from xbench.kinds.pairs import encode_texts, most_likely
+from xbench.task import Choice, Option
 
 
 class Choices:
-    """Each option is read with the premise and gets one score; a prediction is the index of the best option."""
+    """Each option is read with the premise and gets one score; a prediction is the best one's index and probability."""
 
     name = "choices"
     auto = "AutoModelForSequenceClassification"
@@ -68,12 +68,12 @@ class Choices:
         features: Sequence[Feature],
         examples: Sequence[Choice],
         setting: Setting,
-    ) -> list[int | None]:
-        """Index of the option with the highest score, the first of equal ones."""
-        found: list[int | None] = [None] * len(examples)
+    ) -> list[Option | None]:
+        """Index of the option with the highest score, the first of equal ones, and its probability among them."""
+        found: list[Option | None] = [None] * len(examples)
         both = zip(scores, features, strict=True)
         for number, options in groupby(both, key=lambda pair: pair[1].example):
-            found[number] = int(np.argmax([float(score) for score, _ in options]))
+            found[number] = Option(*most_likely(np.array([float(score) for score, _ in options])))
         return found
 
 

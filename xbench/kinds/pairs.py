@@ -10,11 +10,11 @@ from transformers import PreTrainedModel
 
 from xbench.errors import UnknownLabel, near
 from xbench.kinds import Batch, Feature, Setting
-from xbench.task import Pair
+from xbench.task import Label, Pair
 
 
 class Pairs:
-    """Classification of one sentence or of two; a prediction is the name of a label."""
+    """Classification of one sentence or of two; a prediction is a label and its probability."""
 
     name = "pairs"
     auto = "AutoModelForSequenceClassification"
@@ -53,12 +53,25 @@ class Pairs:
         features: Sequence[Feature],
         examples: Sequence[Pair],
         setting: Setting,
-    ) -> list[str | None]:
-        """The label with the highest score, the first of equal ones."""
-        found: list[str | None] = [None] * len(examples)
+    ) -> list[Label | None]:
+        """The label with the highest score, the first of equal ones, and its probability: softmax over the labels."""
+        found: list[Label | None] = [None] * len(examples)
         for row, feature in zip(scores, features, strict=True):
-            found[feature.example] = setting.labels[int(row.argmax())]
+            best, probability = most_likely(row)
+            found[feature.example] = Label(setting.labels[best], probability)
         return found
+
+
+def most_likely(scores: NDArray[np.floating]) -> tuple[int, float]:
+    """Place of the highest score, the first of equal ones, and its softmax probability, 0..1. Shape (choices,).
+
+    Computed in float64 from differences to the highest score, which cannot overflow; where that one is infinite, equal
+    ones share the probability.
+    """
+    row = scores.astype(np.float64)
+    best = int(row.argmax())
+    behind = np.subtract(row, row[best], out=np.zeros_like(row), where=row != row[best])
+    return best, float(1 / np.exp(behind).sum())
 
 
 Coded = tuple[NDArray[np.int32], NDArray[np.int32] | None, bool]

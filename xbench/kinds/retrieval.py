@@ -13,10 +13,8 @@ from transformers import PreTrainedModel
 from xbench.errors import BadOption
 from xbench.kinds import Batch, Feature, Kind, Setting
 from xbench.kinds.pairs import encode_texts
+from xbench.nearest import directions, ranked
 from xbench.task import Bitext, Retrieved
-
-TILE = 1024
-"""Foreign sentences that are compared with all source sentences at once: 20,000 of those make a tile of 80 MB."""
 
 
 class Retrieval:
@@ -65,19 +63,19 @@ class Retrieval:
         examples: Sequence[Bitext],
         setting: Setting,
     ) -> list[Retrieved]:
-        """The nearest sentence of the other side for each sentence of either."""
+        """For each sentence of either side the nearest of the other, and how many are nearer than the right one.
+
+        Raises ScoringError where a vector is not finite.
+        """
         if not examples:
             return []
-        vectors = np.stack(scores).astype(np.float32)
-        foreign, source = (_directions(vectors[side::2], centre=setting.recipe.centre) for side in (0, 1))
-        to_source, from_source = nearest(foreign, source)
+        vectors = np.stack(scores)
+        foreign, source = (directions(vectors[side::2], centre=setting.recipe.centre) for side in (0, 1))
         # Sentences of equal tokens are equally near, whatever rounding made of them in batches of other lengths.
-        to_source = _first_of_equal(features[1::2])[to_source]
-        from_source = _first_of_equal(features[0::2])[from_source]
-        return [
-            Retrieved(item, int(there), int(back))
-            for item, (there, back) in enumerate(zip(to_source, from_source, strict=True))
-        ]
+        to_source, ahead_to = ranked(foreign, source, _first_of_equal(features[1::2]))
+        from_source, ahead_from = ranked(source, foreign, _first_of_equal(features[0::2]))
+        columns = (to_source, from_source, ahead_to, ahead_from)
+        return [Retrieved(item, *map(int, row)) for item, row in enumerate(zip(*columns, strict=True))]
 
 
 def pool(hidden: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
@@ -94,31 +92,6 @@ def pool(hidden: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor
         case "max":
             return hidden.masked_fill(there == 0, -torch.inf).amax(1)
     raise BadOption(f"unknown pooling {pooling!r}: there are mean, cls and max")
-
-
-def nearest(foreign: NDArray[np.float32], source: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """For each row of `foreign` the row of `source` with the highest dot product, and the other way round.
-
-    Shapes (n, hidden) and (m, hidden) -> (n,) and (m,). Of equal rows the first wins.
-    """
-    there = np.empty(len(foreign), np.intp)
-    back, best = np.zeros(len(source), np.intp), np.full(len(source), -np.inf, np.float32)
-    for begin in range(0, len(foreign), TILE):
-        near = foreign[begin : begin + TILE] @ source.T
-        there[begin : begin + TILE] = near.argmax(1)
-        closest = near.argmax(0)
-        value = near[closest, np.arange(len(source))]
-        better = value > best
-        back[better], best[better] = closest[better] + begin, value[better]
-    return there, back
-
-
-def _directions(vectors: NDArray[np.float32], *, centre: bool) -> NDArray[np.float32]:
-    """Vectors of length 1, so that their dot products are cosines; with `centre` their mean is taken off before."""
-    moved = vectors - vectors.mean(0) if centre else vectors
-    length = np.linalg.norm(moved, axis=1, keepdims=True)
-    directions: NDArray[np.float32] = (moved / np.maximum(length, 1e-12)).astype(np.float32)
-    return directions
 
 
 def _first_of_equal(features: Sequence[Feature]) -> NDArray[np.intp]:

@@ -1,21 +1,28 @@
 """Tagging: tokens that carry the right tag, and spans that are right in both ends and in type."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
 
 from xbench.errors import ScoringError
-from xbench.metrics.metric import Metric, f1, ratio
+from xbench.metrics.metric import Metric, Rows, f1, ratio
+from xbench.metrics.spans import (
+    LENIENT,
+    LENIENT_WHOLE_TAGS,
+    OUTSIDE,
+    STRICT,
+    Numbers,
+    Reading,
+    SpanOf,
+    count_spans,
+    lenient_spans,
+    lenient_spans_of_whole_tags,
+    strict_spans,
+)
 from xbench.task import Tagged
-
-SpanOf: TypeAlias = tuple[str, int, int]
-"""Type, first word and last word of a span."""
-
-Parts: TypeAlias = Callable[[str], tuple[str, str]]
-"""A tag -> its prefix letter and its type."""
-
-TAGS_KEPT = 4096
-"""Tags, and pairs of tags, that are remembered; more than tag sets have."""
 
 
 def count_tokens(prediction: Sequence[str] | None, gold: Tagged, language: str) -> tuple[float, float]:
@@ -27,86 +34,13 @@ def count_tokens(prediction: Sequence[str] | None, gold: Tagged, language: str) 
     return float(sum(map(str.__eq__, tags, gold.tags))), float(len(gold.tags))
 
 
-def lenient_spans(tags: Sequence[str], parts: Parts | None = None) -> list[SpanOf]:
-    """Spans of one sentence by the rules of conlleval, as seqeval's default mode reads them, in order.
-
-    A tag is a prefix letter and a type. B and S open a span, and so do I and E after O, E or S, and any change of type;
-    O closes it, and so do the end of the sentence, E, S, the next B or S, and any change of type. So an I after O opens
-    a span, and runs of equal tags without prefixes (NOUN, NOUN) are spans.
-    `parts` takes a tag apart; without it, as seqeval 1.2 does. Spans are equal to seqeval's over whole corpora, but for
-    tags of a single letter other than B, I, O, E and S where a sentence begins: there seqeval lets a span reach back
-    into the sentence before.
-    """
-    take_apart = parts or prefix_and_rest
-    found: list[SpanOf] = []
-    begin, previous = 0, "O"
-    for position, tag in enumerate((*tags, "O")):
-        if tag == previous == "O":
-            continue
-        ends, begins = _boundary(previous, tag, take_apart)
-        if ends:
-            found.append((take_apart(previous)[1], begin, position - 1))
-        if begins:
-            begin = position
-        previous = tag
-    return found
-
-
-def lenient_spans_of_whole_tags(tags: Sequence[str]) -> list[SpanOf]:
-    """As `lenient_spans`, with tags taken apart as seqeval 0.0.12 does, which computed XTREME's published figures."""
-    return lenient_spans(tags, prefix_and_last)
-
-
-def strict_spans(tags: Sequence[str]) -> list[SpanOf]:
-    """Spans of one sentence in IOB2: B opens, I of the same type goes on, all else closes; other I are no span's.
-
-    Raises ScoringError for a tag whose prefix is not B, I or O.
-    """
-    found: list[SpanOf] = []
-    begin, kind = 0, ""
-    for position, tag in enumerate((*tags, "O")):
-        prefix, kind_here = _iob2_parts(tag)
-        if prefix == "I" and kind_here == kind:
-            continue
-        if kind:
-            found.append((kind, begin, position - 1))
-            kind = ""
-        if prefix == "B":
-            begin, kind = position, kind_here
-    return found
-
-
-@lru_cache(maxsize=TAGS_KEPT)
-def prefix_and_rest(tag: str) -> tuple[str, str]:
-    """B-PER is B and PER, NOUN is N and OUN, so CCONJ and SCONJ are of one type; `_` where nothing is left."""
-    if not tag:
-        raise ScoringError("a tag is empty")
-    return tag[0], tag[1:].split("-", maxsplit=1)[-1] or "_"
-
-
-@lru_cache(maxsize=TAGS_KEPT)
-def prefix_and_last(tag: str) -> tuple[str, str]:
-    """B-PER is B and PER, NOUN is N and NOUN, B-PER-X is B and X."""
-    if not tag:
-        raise ScoringError("a tag is empty")
-    return tag[0], tag.rsplit("-", maxsplit=1)[-1]
-
-
-@lru_cache(maxsize=TAGS_KEPT)
-def _iob2_parts(tag: str) -> tuple[str, str]:
-    if tag[:1] not in ("B", "I", "O"):
-        raise ScoringError(f"the tag {tag!r} is not of the scheme IOB2, whose tags begin with B, I or O")
-    return tag[0], tag[1:].strip("-") or "_"
-
-
-@lru_cache(maxsize=TAGS_KEPT)
-def _boundary(previous: str, tag: str, parts: Parts) -> tuple[bool, bool]:
-    """Whether a span ends after `previous`, and whether one begins at `tag`."""
-    (before, kind_before), (here, kind_here) = parts(previous), parts(tag)
-    changed = kind_before != kind_here
-    ends = before in "ES" or (before in "BI" and here in "BSO") or (before not in "O." and changed)
-    begins = here in "BS" or (before in "OES" and here in "EI") or (here not in "O." and changed)
-    return ends, begins
+def count_all_tokens(predictions: Sequence[Sequence[str] | None], examples: Sequence[Tagged], language: str) -> Rows:
+    """As `count_tokens` for each sentence, shape (sentences, 2)."""
+    del language
+    corpus = _Corpus.of(predictions, examples)
+    right = corpus.sentence[(corpus.gold == corpus.guessed) & ~corpus.unanswered[corpus.sentence]]
+    columns = (np.bincount(right, minlength=len(examples)), corpus.lengths)
+    return np.stack(columns, axis=1).astype(np.float64)
 
 
 def _checked(prediction: Sequence[str], gold: Tagged) -> Sequence[str]:
@@ -121,7 +55,62 @@ def _checked(prediction: Sequence[str], gold: Tagged) -> Sequence[str]:
     return prediction
 
 
-def _count_spans(find: Callable[[Sequence[str]], list[SpanOf]]) -> Callable[..., tuple[float, float, float]]:
+@dataclass(frozen=True, slots=True)
+class _Corpus:
+    """Tags of all sentences as numbers."""
+
+    gold: NDArray[np.intp]
+    """Shape (words,): number of the tag of each word, sentence after sentence."""
+    guessed: NDArray[np.intp]
+    """The same of the predictions; OUTSIDE throughout where there is none."""
+    lengths: NDArray[np.intp]
+    """Shape (sentences,): words of each."""
+    unanswered: NDArray[np.bool_]
+    """Shape (sentences,): whether there is no prediction."""
+    tags: tuple[str, ...]
+    """By number."""
+
+    @classmethod
+    def of(cls, predictions: Sequence[Sequence[str] | None], examples: Sequence[Tagged]) -> "_Corpus":
+        """Raises ScoringError unless there is one tag for each word of every sentence that has a prediction."""
+        gold = [example.tags for example in examples]
+        guessed = [(OUTSIDE,) * len(tags) if one is None else one for one, tags in zip(predictions, gold, strict=True)]
+        lengths = list(map(len, gold))
+        shapes = set(map(type, guessed))
+        if any(issubclass(one, str) or not issubclass(one, Sequence) for one in shapes) or lengths != list(
+            map(len, guessed)
+        ):
+            _refuse(predictions, examples)
+        numbers = Numbers()
+        words = sum(lengths)
+        corpus = cls(
+            gold=numbers.of(gold, words),
+            guessed=numbers.of(guessed, words),
+            lengths=np.array(lengths, np.intp),
+            unanswered=np.array([one is None for one in predictions], np.bool_),
+            tags=tuple(numbers),
+        )
+        if not all(isinstance(tag, str) for tag in corpus.tags):
+            _refuse(predictions, examples)
+        return corpus
+
+    @property
+    def sentence(self) -> NDArray[np.intp]:
+        """Shape (words,): the sentence of each word."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
+
+def _refuse(predictions: Sequence[Sequence[str] | None], examples: Sequence[Tagged]) -> NoReturn:
+    """Raise the ScoringError of the first sentence that is at fault."""
+    for prediction, gold in zip(predictions, examples, strict=True):
+        if prediction is not None:
+            _checked(prediction, gold)
+    raise ScoringError("a tag of the gold is not a text")
+
+
+def _counts_spans(
+    find: Callable[[Sequence[str]], list[SpanOf]],
+) -> Callable[[Sequence[str] | None, Tagged, str], tuple[float, float, float]]:
     """The counting function of one way to find spans."""
 
     def count(prediction: Sequence[str] | None, gold: Tagged, language: str) -> tuple[float, float, float]:
@@ -137,11 +126,25 @@ def _count_spans(find: Callable[[Sequence[str]], list[SpanOf]]) -> Callable[...,
     return count
 
 
+def _counts_all_spans(reading: Reading) -> Callable[[Sequence[Sequence[str] | None], Sequence[Tagged], str], Rows]:
+    """The counting function of one reading, for a whole language."""
+
+    def count_all(predictions: Sequence[Sequence[str] | None], examples: Sequence[Tagged], language: str) -> Rows:
+        """As `count` for each sentence, shape (sentences, 3)."""
+        del language
+        corpus = _Corpus.of(predictions, examples)
+        return count_spans(corpus.gold, corpus.guessed, corpus.lengths, corpus.tags, reading)
+
+    return count_all
+
+
 token_accuracy = Metric(
     name="token_accuracy",
     title="Token accuracy",
     columns=("correct", "n"),
     count=count_tokens,
+    count_all=count_all_tokens,
+    example=Tagged,
     close=ratio,
     detail="every word of the gold counts once",
 )
@@ -150,7 +153,9 @@ span_f1 = Metric(
     name="span_f1",
     title="Span F1 (lenient)",
     columns=("tp", "predicted", "gold"),
-    count=_count_spans(lenient_spans),
+    count=_counts_spans(lenient_spans),
+    count_all=_counts_all_spans(LENIENT),
+    example=Tagged,
     close=f1,
     detail="micro; spans as conlleval and seqeval's default mode read them (I after O opens a span)",
     cite="tjong-kim-sang-de-meulder-2003-introduction",
@@ -160,7 +165,9 @@ span_f1_xtreme = Metric(
     name="span_f1_xtreme",
     title="Span F1 (XTREME)",
     columns=("tp", "predicted", "gold"),
-    count=_count_spans(lenient_spans_of_whole_tags),
+    count=_counts_spans(lenient_spans_of_whole_tags),
+    count_all=_counts_all_spans(LENIENT_WHOLE_TAGS),
+    example=Tagged,
     close=f1,
     detail="micro; spans as seqeval 0.0.12 reads them; on part-of-speech tags this is XTREME's figure for UD-POS",
     cite="hu-etal-2020-xtreme",
@@ -170,7 +177,9 @@ span_f1_strict = Metric(
     name="span_f1_strict",
     title="Span F1 (strict IOB2)",
     columns=("tp", "predicted", "gold"),
-    count=_count_spans(strict_spans),
+    count=_counts_spans(strict_spans),
+    count_all=_counts_all_spans(STRICT),
+    example=Tagged,
     close=f1,
     detail="micro; spans as seqeval's mode=strict, scheme=IOB2 reads them (only B opens a span)",
     cite="tjong-kim-sang-veenstra-1999-representing",

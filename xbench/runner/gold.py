@@ -1,6 +1,6 @@
 """The rows of an order: read and checked once, before anything expensive begins, for all encoders and seeds."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from xbench.errors import BrokenPlugin, LacksLanguage, LacksSplit
 from xbench.metrics import try_on
 from xbench.record import Missing
 from xbench.runner.plan import Job
+from xbench.task import Example, Row, Source
 
 
 @dataclass(slots=True)
@@ -26,7 +27,7 @@ class Gold:
         rows, _ = self.test(job)
         if rows and job.kind.trained:
             self.train(job)
-            if job.recipe.selection == "source-dev":
+            if job.recipe.watches_dev:
                 self.dev(job)
         for metric in catalogue.metrics_of(job.task):
             for language, found in list(rows.items())[:1]:
@@ -39,37 +40,57 @@ class Gold:
 
     def dev(self, job: Job) -> Rows:
         """The dev rows of the job's source language. Raises DataError."""
-        return self._training(job, job.task.training.dev, 0)
+        return self._training(job, job.task.training.dev)
+
+    def own_dev(self, job: Job, language: str) -> Rows:
+        """The dev rows that choose for this language alone. Raises DataError; LacksSplit where none may be used."""
+        source = job.own_dev(language)
+        if source is None:
+            raise LacksSplit(f"{language} has no dev split that may be used to choose a checkpoint for it")
+        if language == job.run.source and source == job.task.training:
+            return self.dev(job)
+        return self._read(job, source, language, source.dev)
 
     def test(self, job: Job) -> tuple[dict[str, Rows], tuple[Missing, ...]]:
         """Rows of every target of the job, and the targets that the data lacks. Raises DataError where rows are bad."""
-        key = (job.task.name, job.run.source, job.recipe.selection, str(job.recipe.limit_test), *job.languages)
+        key = (
+            job.task.name, job.run.source, job.recipe.selection, str(job.recipe.watches_dev),
+            str(job.recipe.limit_test), *job.languages,
+        )  # fmt: skip
         if key not in self._whole:
             found: dict[str, Rows] = {}
             missing: list[Missing] = []
             for language in job.languages:
+                split = job.task.data.test
                 try:
                     split = data.scored_split(job.task, language, data=self.mirror)
                     if job.chose(language, split):
                         why = "this dev split chooses the checkpoint, so it cannot score it"
                         missing.append(Missing(language=language, split=split, why=why))
-                    else:
-                        limit = job.recipe.limit_test
-                        found[language] = data.rows(
-                            job.task, job.task.data, language, split, data=self.mirror, limit=limit
-                        )
+                        continue
+                    if job.recipe.selection == "oracle":
+                        self.own_dev(job, language)
+                    found[language] = self._read(job, job.task.data, language, split, job.recipe.limit_test)
                 except (LacksLanguage, LacksSplit) as lack:
-                    missing.append(Missing(language=language, split=job.task.data.test, why=str(lack)))
+                    missing.append(Missing(language=language, split=split, why=str(lack)))
             self._whole[key] = (found, tuple(missing))
         return self._whole[key]
 
-    def _training(self, job: Job, split: str, limit: int) -> Rows:
-        task, source = job.task, job.task.training
-        key = (repr(source), repr(task.train_read or task.read), job.run.source, split, str(limit))
+    def _training(self, job: Job, split: str, limit: int = 0) -> Rows:
+        return self._read(job, job.task.training, job.run.source, split, limit, job.task.train_read)
+
+    def _read(
+        self, job: Job, source: Source, language: str, split: str, limit: int = 0,
+        read: Callable[[Row], Example] | None = None,
+    ) -> Rows:  # fmt: skip
+        # What several tasks read alike, as a training set that they share, is read once.
+        task = job.task
+        ids = task.id if source == task.data else ""
+        key = (
+            repr(source), repr(read or task.read), task.kind, " ".join(task.labels), ids, language, split, str(limit)
+        )  # fmt: skip
         if key not in self._kept:
-            self._kept[key] = data.rows(
-                task, source, job.run.source, split, data=self.mirror, read=task.train_read, limit=limit
-            )
+            self._kept[key] = data.rows(task, source, language, split, data=self.mirror, read=read, limit=limit)
         return self._kept[key]
 
 

@@ -7,7 +7,10 @@ from typing import Any, get_args
 
 from xbench import catalogue
 from xbench.errors import BadOption
-from xbench.recipe import Precision
+from xbench.recipe import Precision, Selection
+
+RULES: tuple[Selection, ...] = ("source-dev", "last", "oracle")
+"""Rules of selection that one fine-tuning can serve together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,8 @@ class Order:
     """None = as the recipe says."""
     micro_batch: int = 0
     trust_remote_code: bool = False
+    also_select: tuple[Selection, ...] = ()
+    """Rules of selection that are recorded from the same fine-tuning, beside the recipe's own."""
 
     def __post_init__(self) -> None:
         """Say at once all that makes no sense."""
@@ -45,6 +50,8 @@ class Order:
             wrong.append(f"precision {self.precision!r} is none of {', '.join(get_args(Precision))}")
         if self.device not in ("auto", "cpu", "cuda"):
             wrong.append(f"device {self.device!r} is none of auto, cpu, cuda")
+        if strange := [rule for rule in self.also_select if rule not in RULES]:
+            wrong.append(f"also_select names {', '.join(map(repr, strange))}; rules are {', '.join(RULES)}")
         if self.data is not None and not self.data.is_dir():
             wrong.append(f"there is no mirror folder {self.data}; `xbench mirror` makes one")
         if wrong:

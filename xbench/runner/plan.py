@@ -9,10 +9,10 @@ from xbench import catalogue, data, languages, store
 from xbench.checkpoint import identify
 from xbench.encoder import Encoder
 from xbench.errors import AlreadyRecorded, BadOption, DataError, Faults, UnknownName
-from xbench.recipe import Recipe
+from xbench.recipe import Recipe, Selection
 from xbench.record import Record, Run, parts
 from xbench.runner.order import Order
-from xbench.task import Task
+from xbench.task import Source, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,23 +26,36 @@ class Job:
     recipe: Recipe
     languages: tuple[str, ...]
     """Targets still to be scored."""
+    rules: tuple[str, ...] = ()
+    """Every rule of selection that is asked for of this fine-tuning, whether it is on the board already or not."""
 
     def fitting(self) -> tuple[str, ...]:
         """Jobs with equal values need one fine-tuning between them, or are scored by one opened encoder."""
-        task = self.task
-        numbers = {name: value for name, value in self.recipe.numbers().items() if name != "limit_test"}
+        task, after = self.task, ("limit_test", "selection")
+        numbers = {name: value for name, value in self.recipe.numbers().items() if name not in after}
         needed = (task.kind, self.encoder.name, " ".join(task.labels), repr(numbers))
         if not self.kind.trained:
             return needed
+        # The metric is what a dev split is scored by.
         return (
-            *needed, str(self.run.seed), self.run.source, repr(task.training), repr(task.train_read or task.read)
+            *needed, str(self.run.seed), self.run.source, repr(task.training), repr(task.train_read or task.read),
+            task.metric if task.training.dev else "",
         )  # fmt: skip
 
+    def own_dev(self, language: str) -> Source | None:
+        """Where the dev split lies that chooses for this language alone; None where none may be used."""
+        of_source = language == self.run.source and self.task.training.dev
+        source = self.task.training if of_source else self.task.data
+        return source if source.dev else None
+
     def chose(self, language: str, split: str) -> bool:
-        """Whether this split of this language chooses the checkpoint, and so cannot score it."""
+        """Whether this split of this language chooses the checkpoint, or when to stop, and so cannot score it."""
         train, test = self.task.training, self.task.data
-        same = (train.repo, train.config_of(language), train.dev) == (test.repo, test.config_of(language), split)
-        return same and self.recipe.selection == "source-dev" and language == self.run.source
+        choosing = [train] if self.recipe.watches_dev and language == self.run.source else []
+        if self.recipe.selection == "oracle" and (own := self.own_dev(language)):
+            choosing.append(own)
+        scored = (test.repo, test.config_of(language), split)
+        return scored in [(source.repo, source.config_of(language), source.dev) for source in choosing]
 
     def compared(self) -> dict[str, str]:
         """The parts of the signature that are known before anything is done."""
@@ -83,6 +96,7 @@ def plan(order: Order, *, fetch: bool = True) -> Plan:
     weights = {encoder.name: identify(encoder).weights if fetch else "" for encoder in encoders}
     jobs: list[Job] = []
     finished: list[tuple[Path, Record]] = []
+    fitted: set[tuple[str, ...]] = set()
     for encoder in encoders:
         for job in (replace(job, run=replace(job.run, encoder=encoder.name), encoder=encoder) for job in tasks):
             for seed in order.seeds if job.kind.trained else (0,):
@@ -93,7 +107,14 @@ def plan(order: Order, *, fetch: bool = True) -> Plan:
                     finished += records
                     left = _left(seeded, records, order.data)
                     jobs += [replace(seeded, languages=left)] if left else []
+                    if records and not left:
+                        fitted.add((seeded.task.name, *seeded.fitting()))
     faults.raise_any()
+    notes += [
+        f"{job.run} is not on the board, but others of its fine-tuning are; it is fine-tuned once more for this one"
+        for job in jobs
+        if (job.task.name, *job.fitting()) in fitted
+    ]
     return Plan(groups=_grouped(jobs), finished=tuple(finished), notes=tuple(notes))
 
 
@@ -125,7 +146,27 @@ def _tasks(order: Order, faults: Faults) -> tuple[list[Job], list[str]]:
             known = {code for job in jobs.values() for code in job.task.targets}
             faults.found.append(UnknownName(f"language of {', '.join(lacking)}:", language, known))
     notes = [f"{name} has no {', '.join(strange)}" for name, strange in unknown.items() if strange]
-    return [job for job in jobs.values() if job.languages], notes
+    chosen: list[Job] = []
+    for job in jobs.values():
+        several, told = _selecting(job, order.also_select)
+        chosen += several if job.languages else []
+        notes += told
+    return chosen, notes
+
+
+def _selecting(job: Job, also: Sequence[Selection]) -> tuple[list[Job], list[str]]:
+    """The job, one more for each further rule of selection, and why there is none for a rule."""
+    own, name = job.recipe.selection, job.task.name
+    rules = [rule for rule in dict.fromkeys(also) if rule != own]
+    if rules and (own == "none" or not job.kind.trained):
+        return [job], [f"nothing is trained for {name}, so there is no checkpoint to select by {', '.join(rules)}"]
+    notes = []
+    if "source-dev" in rules and not job.task.training.dev:
+        rules.remove("source-dev")
+        notes.append(f"{name} has no dev split of the source that may be used, so nothing is selected by source-dev")
+    job = replace(job, rules=(own, *rules))
+    recipes = [job.recipe, *map(job.recipe.selecting, rules)]
+    return [replace(job, recipe=recipe, run=replace(job.run, recipe=recipe.name)) for recipe in recipes], notes
 
 
 def _job(task: Task, order: Order) -> tuple[Job, tuple[str, ...]]:
@@ -137,14 +178,14 @@ def _job(task: Task, order: Order) -> tuple[Job, tuple[str, ...]]:
     with faults:
         kind = catalogue.kinds.open(task.kind)
         source = _source(task, order.source if kind.trained else "")
-        recipe = _recipe(task, order)
+        recipe = _recipe(task, kind, order)
     faults.raise_any()
     targets, strange = catalogue.targets(task, order.languages)
     run = Run(task.name, "", recipe.name, source, 0)
     return Job(run=run, task=task, kind=kind, encoder=Encoder(name=""), recipe=recipe, languages=targets), strange
 
 
-def _recipe(task: Task, order: Order) -> Recipe:
+def _recipe(task: Task, kind: Any, order: Order) -> Recipe:
     """The recipe for a task, with the options that change it. Raises UnknownName, BadOption."""
     book = catalogue.recipes.open(order.recipe)
     recipe = book.recipe(task.name, task.kind)
@@ -153,10 +194,13 @@ def _recipe(task: Task, order: Order) -> Recipe:
             f"recipe {book.name!r} says nothing of tasks of the kind {task.kind!r} ({task.name}); "
             f"it has {', '.join(book.kinds)}"
         )
-    if recipe.selection == "source-dev" and not task.training.dev:
+    if recipe.watches_dev and not task.training.dev:
+        looks = "selects on" if recipe.selection == "source-dev" else "has patience, which looks at"
         raise BadOption(
-            f"recipe {book.name!r} selects on the source's dev split, but {task.name} has none that may be used for it"
+            f"recipe {book.name!r} {looks} the source's dev split, but {task.name} has none that may be used for it"
         )
+    if recipe.selection == "oracle" and not kind.trained:
+        raise BadOption(f"recipe {book.name!r} selects by oracle, but nothing is trained for {task.name}")
     if order.precision:
         recipe = replace(recipe, precision=order.precision)
     return recipe.limited(train=order.limit_train if recipe.selection != "none" else 0, test=order.limit_test)
@@ -212,7 +256,13 @@ def _left(job: Job, records: Sequence[tuple[Path, Record]], mirror: Path | None)
 
 def _has_come(job: Job, language: str, mirror: Path | None) -> bool:
     try:
-        return not job.chose(language, data.scored_split(job.task, language, data=mirror))
+        split = data.scored_split(job.task, language, data=mirror)
+        if job.recipe.selection == "oracle":
+            own = job.own_dev(language)
+            return bool(own and not job.chose(language, split) and data.rows(
+                job.task, own, language, own.dev, data=mirror, limit=1, labels_needed=False
+            ))  # fmt: skip
+        return not job.chose(language, split)
     except DataError:
         return False
 

@@ -17,6 +17,10 @@ from xbench.resample import interval, interval_of_draws
 from xbench.runner.bench import Bench
 from xbench.runner.plan import Job
 from xbench.runner.watch import Watch
+from xbench.task import Retrieved
+
+FEW = 9
+"""Examples up to which equal answers mean nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,18 +33,22 @@ class Scored:
     """One for each row of the counts."""
     missing: tuple[Missing, ...]
     """Metrics that a language has too few examples for; its other scores are there."""
+    unanswered: dict[str, int]
+    """Language -> examples without a prediction, where there are some."""
+    constant: tuple[str, ...]
+    """Languages in which every prediction was the same."""
     tokenizer: dict[str, TokenizerFigures]
     tokens: int
     seconds: float
 
 
-def dev_score(job: Job, bench: Bench, dev: Rows) -> float:
-    """The ranking metric on the source's dev rows, 0..1."""
+def dev_score(job: Job, bench: Bench, dev: Rows, language: str) -> float:
+    """The ranking metric on the dev rows of a language, 0..1."""
     metric = catalogue.metrics_of(job.task)[0]
     predictions, _ = bench.answers(dev.examples)
-    one = _Answered(job.run.source, dev, predictions)
+    one = _Answered(language, dev, predictions)
     if metric.whole:
-        return checked(metric, metric.whole(predictions, dev.examples, job.run.source))
+        return checked(metric, metric.whole(predictions, dev.examples, language))
     return close(metric, one.counts([metric]).rows)
 
 
@@ -67,7 +75,9 @@ def score(job: Job, bench: Bench, rows: dict[str, Rows], watch: Watch) -> Scored
     return Scored(
         scores=tuple(scores), counts=_joined(tables, metrics), tokenizer=tokenizer, tokens=tokens,
         predictions=tuple(prediction for one in answered for prediction in one.predictions),
-        missing=tuple(cell for one in answered for cell in one.missing(metrics)), seconds=perf_counter() - began,
+        missing=tuple(cell for one in answered for cell in one.missing(metrics)),
+        unanswered={one.language: one.unanswered for one in answered if one.unanswered},
+        constant=tuple(one.language for one in answered if one.constant), seconds=perf_counter() - began,
     )  # fmt: skip
 
 
@@ -103,11 +113,26 @@ class _Answered:
         n, split = len(self.rows.ids), self.rows.used.split
         return [
             Missing(
-                language=self.language, split=split, why=f"{metric.name} needs {metric.least} examples, there are {n}"
+                language=self.language,
+                split=split,
+                metric=metric.name,
+                why=f"{metric.name} needs {metric.least} examples, there are {n}",
             )
             for metric in metrics
             if n < metric.least
         ]
+
+    @property
+    def unanswered(self) -> int:
+        """How many examples have no prediction."""
+        return sum(one is None for one in self.predictions)
+
+    @property
+    def constant(self) -> bool:
+        """Whether every example got the same answer; tags count as one answer each."""
+        tags = (one if isinstance(one, tuple | list) else (one,) for one in self.predictions)
+        told = {tag for one in tags for tag in one if not isinstance(tag, Retrieved)}
+        return len(self.predictions) > FEW and len(told) == 1
 
     def _whole(self, metric: Metric) -> tuple[float, float, float]:
         """Score and interval of a metric without counts, from the predictions themselves."""

@@ -1,0 +1,190 @@
+"""Records of one or more boards -> rows, tables, ranks. Plain values; nothing here draws."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from xbench import catalogue, examples, store
+from xbench.board import reading
+from xbench.board.ranking import ranked
+from xbench.board.reading import Frames
+from xbench.board.spread import measured
+from xbench.board.table import Cell, Column, Rank, Table, columns_of, sharpened
+from xbench.disparity import Measure
+from xbench.errors import ScoringError, XbenchError
+from xbench.influence import Cells, cells_of
+from xbench.metrics import for_columns
+from xbench.metrics.named import installed
+from xbench.record import Counts, Record
+from xbench.store import Reject
+
+__all__ = ["COLUMNS", "Board", "Cell", "Column", "Rank", "Table", "load_board"]
+
+COLUMNS = (
+    "task", "encoder", "recipe", "source", "seed", "language", "split", "metric", "headline", "n",
+    "value", "low", "high", "rule", "fertility", "fingerprint", "signature", "run",
+)  # fmt: skip
+
+EXACT = 400
+"""Runs up to which the counts themselves are read for intervals over seeds and for paired ranks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What lies on one or more boards."""
+
+    runs: pd.DataFrame
+    """One row for each record: `reading.RUN`."""
+    scores: pd.DataFrame
+    """One row for each score: `reading.SCORE`."""
+    missing: pd.DataFrame
+    """One row for each cell that was asked for and is not there: `reading.MISSING`."""
+    rejects: tuple[Reject, ...]
+    """Files that were refused, and why."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know: runs that stand there twice."""
+    _kept: dict[tuple[str, tuple[int, ...]], Cells | None] = field(default_factory=dict, repr=False, compare=False)
+
+    def frame(self) -> pd.DataFrame:
+        """One row for each score, columns as in COLUMNS; values 0..1."""
+        at = self.scores["run"].to_numpy()
+        of_run = {
+            name: pd.Categorical(self.runs[name]).take(at)
+            for name in ("task", "encoder", "recipe", "source", "rule", "signature")
+        }
+        headline = pd.Categorical(self.runs["metric"]).take(at)
+        frame = self.scores.assign(**of_run, seed=self.runs["seed"].to_numpy()[at])
+        frame["headline"] = frame["metric"].astype(object).to_numpy() == np.asarray(headline, object)
+        return frame[list(COLUMNS)]
+
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks that have records, in their order."""
+        return tuple(dict.fromkeys(self.runs["task"]))
+
+    def record(self, run: int) -> Record:
+        """The whole record of a run, by its number in `runs`. Raises BadRecord where it was changed meanwhile."""
+        return store.read(self.file(run))
+
+    def file(self, run: int) -> Path:
+        """Where the record of a run lies."""
+        row = self.runs.iloc[run]
+        return Path(str(row["board"])) / str(row["file"])
+
+    def tables(self, tasks: Sequence[str] = ()) -> tuple[Table, ...]:
+        """One table for each task and each metric that ranks it, those asked for or all, ranked on the whole board."""
+        frame = self.frame()
+        frame = frame[frame["headline"]]
+        wanted = dict.fromkeys(zip(self.runs["task"], self.runs["metric"], strict=True))
+        return tuple(
+            self._table(task, metric, frame[(frame["task"] == task) & (frame["metric"] == metric)])
+            for task, metric in wanted
+            if not tasks or task in tasks
+        )
+
+    def measures(self, table: Table, column: Column, *, gini: bool = False) -> tuple[Measure, ...]:
+        """What a column says about disparity, with intervals where its counts are at hand; empty where incomplete."""
+        return measured(table, column, self._cells_if_few(column, table.metric), gini=gini)
+
+    def cells(self, column: Column, metric: str) -> Cells | None:
+        """Influences behind a column; None where its counts are not at hand or its seeds had different items."""
+        key = (metric, column.runs)
+        if key not in self._kept:
+            try:
+                self._kept[key] = self._cells(column, metric)
+            except XbenchError:
+                self._kept[key] = None
+        return self._kept[key]
+
+    def _facts(self, task: str) -> tuple[float, bool]:
+        """Chance, and whether the set is parallel, as the records say, or the task where it is registered here.
+
+        A name in a record is untrusted: only registered ones are opened. Nothing is claimed of a task unknown here.
+        """
+        own = self.runs[(self.runs["task"] == task) & self.runs["chance"].notna()]
+        if len(own):
+            return float(own["chance"].iloc[0]), bool(own["parallel"].iloc[0])
+        try:
+            known = catalogue.tasks.open(task) if task in catalogue.tasks.names() else None
+        except XbenchError:
+            known = None
+        return (known.chance, known.parallel) if known else (0.0, False)
+
+    def _cells_if_few(self, column: Column, metric: str) -> Cells | None:
+        """As `cells`, but on a large board nothing is read for it."""
+        return self.cells(column, metric) if len(self.runs) <= EXACT else None
+
+    def _cells(self, column: Column, metric: str) -> Cells:
+        by_seed: dict[int, list[Counts]] = {}
+        for run in column.runs:
+            counts = examples.read_counts(self.file(run), self.record(run))
+            by_seed.setdefault(int(self.runs["seed"].iloc[run]), []).append(counts)
+        tables = [_together(parts) for parts in by_seed.values()]
+        return cells_of(tables, for_columns(installed(metric), tables[0].columns))
+
+    def _table(self, task: str, metric: str, frame: pd.DataFrame) -> Table:
+        mine = self.missing[self.runs["task"].to_numpy()[self.missing["run"].to_numpy(int)] == task]
+        why = dict(zip(mine["language"], mine["why"], strict=True))
+        scored = dict.fromkeys(map(str, frame["language"].unique()))
+        missing = {language: reason for language, reason in why.items() if language not in scored}
+        chance, parallel = self._facts(task)
+        table = Table(
+            task=task, metric=metric, languages=(*scored, *missing), columns=columns_of(frame), missing=missing,
+            chance=chance, parallel=parallel,
+        )  # fmt: skip
+
+        def cells(column: Column) -> Cells | None:
+            return self._cells_if_few(column, metric)
+
+        sharp = tuple(sharpened(column, found) if (found := cells(column)) else column for column in table.columns)
+        return ranked(replace(table, columns=sharp), cells)
+
+
+def load_board(*boards: str | Path) -> Board:
+    """Read boards. Files that are no records are kept aside in `rejects`; a run that stands there twice counts once.
+
+    Raises StoreError where a folder is not there.
+    """
+    frames = reading.joined([reading.read(Path(board)) for board in boards])
+    frames, notes = _once(frames)
+    return Board(frames.runs, frames.scores, frames.missing, frames.rejects, notes)
+
+
+def _once(frames: Frames) -> tuple[Frames, tuple[str, ...]]:
+    """Leave out scores of runs that an earlier record holds already, and say so."""
+    name = ["task", "encoder", "recipe", "source", "seed", "signature"]
+    twice = frames.runs.duplicated(name, keep="first").to_numpy(bool)
+    if not twice.any():
+        return frames, ()
+    where = frames.runs.groupby(name, sort=False).ngroup().to_numpy()
+    first: dict[tuple[int, str, str], float] = {}
+    keep = np.ones(len(frames.scores), bool)
+    again: dict[str, str] = {}
+    suspects = np.isin(where[frames.scores["run"].to_numpy()], where[twice])
+    for place in np.flatnonzero(suspects):
+        row = frames.scores.iloc[place]
+        key = (int(where[row["run"]]), str(row["language"]), str(row["metric"]))
+        if key not in first:
+            first[key] = row["value"]
+            continue
+        keep[place] = False
+        same = "the same numbers" if first[key] == row["value"] else "other numbers; the first stand"
+        again[str(frames.runs["file"].iloc[row["run"]])] = same
+    notes = tuple(f"{file}: a run that stands on the boards already, with {same}" for file, same in again.items())
+    return replace(frames, scores=frames.scores[keep].reset_index(drop=True)), notes
+
+
+def _together(parts: Sequence[Counts]) -> Counts:
+    """Counts of the parts of one run, which have other languages each. Raises ScoringError where columns differ."""
+    if len(parts) == 1:
+        return parts[0]
+    if len({part.columns for part in parts}) > 1:
+        raise ScoringError("parts of one run have counts of different metrics")
+    return Counts(
+        ids=tuple(id for part in parts for id in part.ids),
+        languages=tuple(language for part in parts for language in part.languages),
+        columns=parts[0].columns,
+        rows=np.concatenate([part.rows for part in parts]),
+    )

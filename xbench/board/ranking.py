@@ -1,0 +1,98 @@
+"""Ranks with their doubt: who is better than whom beyond it, and what places that leaves open."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from xbench.board.table import Column, Rank, Table, error_of_mean
+from xbench.errors import XbenchError
+from xbench.influence import Cells
+from xbench.significance import holm, paired_test
+from xbench.uncertainty import difference
+
+PAIRED = 30
+"""Encoders up to which every pair is compared item by item."""
+
+LEVEL = 0.05
+
+
+def ranked(table: Table, cells: Callable[[Column], Cells | None]) -> Table:
+    """The table with a rank on every column that may have one: complete, zero-shot, and with others to compare with."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for place, column in enumerate(table.columns):
+        if column.zero_shot and column.mean(table.languages) is not None:
+            groups.setdefault(column.comparable, []).append(place)
+    columns = list(table.columns)
+    for places in groups.values():
+        if len(places) > 1:
+            for place, rank in zip(places, _ranks(table, [columns[i] for i in places], cells), strict=True):
+                columns[place] = replace(columns[place], rank=rank)
+    return replace(table, columns=tuple(columns))
+
+
+def _ranks(table: Table, columns: Sequence[Column], cells: Callable[[Column], Cells | None]) -> list[Rank]:
+    targets = [language for language in table.languages if language != columns[0].source]
+    means = np.array([column.mean(targets) for column in columns], np.float64)
+    influences = [cells(column) for column in columns] if len(columns) <= PAIRED else []
+    pairs = np.triu_indices(len(columns), 1)
+    p = _paired(targets, [one for one in influences if one], pairs, table.parallel) if all(influences) else None
+    paired = p is not None
+    if p is None:
+        errors = np.array([error_of_mean(column, targets, parallel=table.parallel) for column in columns])
+        apart = np.abs(means[pairs[0]] - means[pairs[1]]) / np.hypot(errors[pairs[0]], errors[pairs[1]])
+        p = 2 * ndtr(-apart)
+    return ranks(means, _beyond_doubt(p, pairs, means), paired=paired)
+
+
+def _paired(
+    targets: Sequence[str], cells: Sequence[Cells], pairs: tuple[NDArray[np.intp], ...], parallel: bool
+) -> NDArray[np.float64] | None:
+    """p-values of every pair, item by item; None where items differ or counts are not at hand."""
+    if not cells:
+        return None
+    weights = dict.fromkeys(targets, 1 / len(targets))
+    try:
+        estimates = [difference(cells[a], cells[b], weights, paired=parallel) for a, b in zip(*pairs, strict=True)]
+    except XbenchError:  # other items, or languages that the counts lack
+        return None
+    return np.array([paired_test(one).two_sided for one in estimates])
+
+
+def _beyond_doubt(
+    p: NDArray[np.float64], pairs: tuple[NDArray[np.intp], ...], means: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Shape (columns, columns): whether the row's encoder is better than the column's beyond doubt."""
+    better = np.zeros((len(means), len(means)), bool)
+    sure = np.array(holm(p.tolist())) < LEVEL
+    first, second = (side[sure] for side in pairs)
+    wins = means[first] > means[second]
+    better[np.where(wins, first, second), np.where(wins, second, first)] = True
+    return better
+
+
+def ranks(means: NDArray[np.float64], better: NDArray[np.bool_], *, paired: bool) -> list[Rank]:
+    """Ranks of encoders from their means and from who is better beyond doubt, shapes (n,) and (n, n)."""
+    n = len(means)
+    order = np.argsort(-means, kind="stable")
+    tiers: Mapping[int, int] = _tiers(order, better)
+    return [
+        Rank(
+            place=1 + int((means > means[i]).sum()), best=1 + int(better[:, i].sum()), worst=n - int(better[i].sum()),
+            tier=tiers[i], among=n, paired=paired,
+        )
+        for i in range(n)
+    ]  # fmt: skip
+
+
+def _tiers(order: NDArray[np.intp], better: NDArray[np.bool_]) -> dict[int, int]:
+    """Tier of each encoder: a new one begins with the first that is worse beyond doubt than the first of the last."""
+    tiers: dict[int, int] = {}
+    head, tier = int(order[0]), 1
+    for i in map(int, order):
+        if better[head, i]:
+            head, tier = i, tier + 1
+        tiers[i] = tier
+    return tiers

@@ -1,0 +1,76 @@
+"""What a column says about disparity: its measures, over groups of languages that were declared beforehand."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from xbench import catalogue, languages
+from xbench.board.table import Column, Table
+from xbench.disparity import Measure, measures, over_tasks, sample
+from xbench.errors import XbenchError
+from xbench.influence import Cells
+
+LOW_RESOURCE = 2
+"""Resource classes (Joshi et al. 2020) up to this one are low-resource: rising stars and below begin at 3."""
+
+SMALLEST = 1
+"""Languages that a group must have to be one."""
+
+
+def groups(targets: Sequence[str], source: str, seen: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Name -> targets: by resource class, by script and family as against the source's, and unseen in pre-training.
+
+    A language of which a fact is not known is in no group that asks for it. `seen` is what the encoder's card lists;
+    without it nobody can say what is unseen.
+    """
+    origin = languages.language(source)
+    known = {one: languages.language(one) for one in targets}
+    found = {
+        "low-resource": [
+            one for one, it in known.items() if it.resource_class is not None and it.resource_class <= LOW_RESOURCE
+        ],
+        "other script": [
+            one for one, it in known.items() if it.script and origin.script and it.script != origin.script
+        ],
+        "other family": [
+            one for one, it in known.items() if it.family and origin.family and it.family != origin.family
+        ],
+        "unseen": [one for one in targets if not any(languages.same(one, other) for other in seen)] if seen else [],
+    }
+    return {name: tuple(members) for name, members in found.items() if SMALLEST <= len(members) < len(targets)}
+
+
+def by_fact(targets: Iterable[str], fact: str) -> dict[str, tuple[str, ...]]:
+    """Targets by the value of a fact: script, family, macro_area, resource_class; unknown values make no group."""
+    found: dict[str, list[str]] = {}
+    for one in targets:
+        value = getattr(languages.language(one), fact)
+        if value not in ("", None):
+            found.setdefault(str(value), []).append(one)
+    return {value: tuple(members) for value, members in sorted(found.items())}
+
+
+def seen_by(encoder: str) -> tuple[str, ...]:
+    """Languages in the pre-training of a registered encoder, as its card lists them; empty where nobody says."""
+    if encoder not in catalogue.encoders.names():
+        return ()
+    try:
+        return catalogue.encoders.open(encoder).seen
+    except XbenchError:
+        return ()
+
+
+def measured(table: Table, column: Column, cells: Cells | None, *, gini: bool = False) -> tuple[Measure, ...]:
+    """Every measure of a column; none where a language is missing: over another set they would be other measures."""
+    if column.mean(table.languages) is None:
+        return ()
+    order = [one for one in table.languages if one in column.cells]
+    taken = sample(
+        {one: column.cells[one].value for one in order}, column.source, cells=cells, parallel=table.parallel,
+        chance=table.chance,
+    )  # fmt: skip
+    people = {one: languages.language(one).speakers or 0 for one in taken.languages}
+    return measures(taken, groups(taken.languages, column.source, seen_by(column.encoder)), people, gini=gini)
+
+
+def over_all(of_tasks: Mapping[str, Sequence[Measure]]) -> tuple[Measure, ...]:
+    """The mean over tasks of what all of them measure, for one encoder; empty for fewer than two tasks."""
+    return over_tasks(list(of_tasks.values())) if len(of_tasks) > 1 else ()

@@ -1,0 +1,231 @@
+"""Spans in tags: by two readings, in one sentence, and in all sentences of a corpus at once.
+
+A reading says how a tag is taken apart and where, between two tags, a span ends or begins. One sentence is read as one
+would by hand; a corpus is read with arrays, and the two agree in every span.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, product
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbench.errors import ScoringError
+
+SpanOf: TypeAlias = tuple[str, int, int]
+"""Type, first word and last word of a span."""
+
+Parts: TypeAlias = Callable[[str], tuple[str, str]]
+"""A tag -> its prefix letter and its type."""
+
+OUTSIDE = "O"
+"""The tag of no span, and what is thought to stand before and after a sentence."""
+
+LETTERS = "OBIES."
+"""Prefix letters that a reading knows; all others are alike to it."""
+
+TAGS_KEPT = 4096
+"""Tags that are remembered; more than tag sets have."""
+
+ENDS, BEGINS = 1, 2
+"""Bits of what happens between two tags: a span ends after the one, a span begins at the other."""
+
+
+def lenient_spans(tags: Sequence[str], parts: Parts | None = None) -> list[SpanOf]:
+    """Spans of one sentence by the rules of conlleval, as seqeval's default mode reads them, in order.
+
+    A tag is a prefix letter and a type. B and S open a span, and so do I and E after O, E or S, and any change of type;
+    O closes it, and so do the end of the sentence, E, S, the next B or S, and any change of type. So an I after O opens
+    a span, and runs of equal tags without prefixes (NOUN, NOUN) are spans.
+    `parts` takes a tag apart; without it, as seqeval 1.2 does. Spans are equal to seqeval's over whole corpora, but for
+    tags of a single letter other than B, I, O, E and S where a sentence begins: there seqeval lets a span reach back
+    into the sentence before.
+    """
+    take_apart = parts or prefix_and_rest
+    found: list[SpanOf] = []
+    begin, previous = 0, OUTSIDE
+    for position, tag in enumerate((*tags, OUTSIDE)):
+        if tag == previous == OUTSIDE:
+            continue
+        (before, kind_before), (here, kind_here) = take_apart(previous), take_apart(tag)
+        happens = lenient_boundary(before, here, kind_before != kind_here)
+        if happens & ENDS:
+            found.append((kind_before, begin, position - 1))
+        if happens & BEGINS:
+            begin = position
+        previous = tag
+    return found
+
+
+def lenient_spans_of_whole_tags(tags: Sequence[str]) -> list[SpanOf]:
+    """As `lenient_spans`, with tags taken apart as seqeval 0.0.12 does, which computed XTREME's published figures."""
+    return lenient_spans(tags, prefix_and_last)
+
+
+def strict_spans(tags: Sequence[str]) -> list[SpanOf]:
+    """Spans of one sentence in IOB2: B opens, I of the same type goes on, all else closes; other I are no span's.
+
+    Raises ScoringError for a tag whose prefix is not B, I or O.
+    """
+    found: list[SpanOf] = []
+    begin, kind = 0, ""
+    for position, tag in enumerate((*tags, OUTSIDE)):
+        prefix, kind_here = iob2_parts(tag)
+        if prefix == "I" and kind_here == kind:
+            continue
+        if kind:
+            found.append((kind, begin, position - 1))
+            kind = ""
+        if prefix == "B":
+            begin, kind = position, kind_here
+    return found
+
+
+@lru_cache(maxsize=TAGS_KEPT)
+def prefix_and_rest(tag: str) -> tuple[str, str]:
+    """B-PER is B and PER, NOUN is N and OUN, so CCONJ and SCONJ are of one type; `_` where nothing is left."""
+    if not tag:
+        raise ScoringError("a tag is empty")
+    return tag[0], tag[1:].split("-", maxsplit=1)[-1] or "_"
+
+
+@lru_cache(maxsize=TAGS_KEPT)
+def prefix_and_last(tag: str) -> tuple[str, str]:
+    """B-PER is B and PER, NOUN is N and NOUN, B-PER-X is B and X."""
+    if not tag:
+        raise ScoringError("a tag is empty")
+    return tag[0], tag.rsplit("-", maxsplit=1)[-1]
+
+
+@lru_cache(maxsize=TAGS_KEPT)
+def iob2_parts(tag: str) -> tuple[str, str]:
+    """B-PER is B and PER, B alone is B and `_`. Raises ScoringError for a prefix other than B, I and O."""
+    if tag[:1] not in ("B", "I", "O"):
+        raise ScoringError(f"the tag {tag!r} is not of the scheme IOB2, whose tags begin with B, I or O")
+    return tag[0], tag[1:].strip("-") or "_"
+
+
+@lru_cache(maxsize=TAGS_KEPT)
+def lenient_boundary(before: str, here: str, changed: bool) -> int:
+    """What happens between two prefix letters, whose types are the same or `changed`: bits ENDS and BEGINS."""
+    ends = before in "ES" or (before in "BI" and here in "BSO") or (before not in "O." and changed)
+    begins = here in "BS" or (before in "OES" and here in "EI") or (here not in "O." and changed)
+    return ENDS * ends + BEGINS * begins
+
+
+def strict_boundary(before: str, here: str, changed: bool) -> int:
+    """The same in IOB2, where all but an I that goes on ends one run of words and begins the next."""
+    goes_on = here == "I" and before in "BI" and not changed
+    return 0 if goes_on else ENDS + BEGINS
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A way to read spans off tags, for whole corpora."""
+
+    parts: Parts
+    boundary: Callable[[str, str, bool], int]
+    """(prefix letter, the next one, whether the type changes) -> bits ENDS and BEGINS."""
+    openers: str = ""
+    """Prefix letters that the first word of a span must have; empty = any."""
+
+
+LENIENT = Reading(prefix_and_rest, lenient_boundary)
+LENIENT_WHOLE_TAGS = Reading(prefix_and_last, lenient_boundary)
+STRICT = Reading(iob2_parts, strict_boundary, openers="B")
+
+
+class Numbers(dict[str, int]):
+    """Tag -> its number, in the order in which tags come; OUTSIDE is 0."""
+
+    def __init__(self) -> None:
+        super().__init__({OUTSIDE: 0})
+
+    def __missing__(self, tag: str) -> int:
+        number = self[tag] = len(self)
+        return number
+
+    def of(self, sentences: Iterable[Sequence[str]], words: int) -> NDArray[np.intp]:
+        """Numbers of the tags of all sentences, shape (words,)."""
+        return np.fromiter(map(self.__getitem__, chain.from_iterable(sentences)), np.intp, words)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Spans of one side of a corpus, each known by the slot of its last word: no two of a sentence end with one word.
+
+    Words stand in slots, sentence after sentence, with an empty slot before, between and after the sentences. The
+    arrays have shape (slots - 2,): from the second slot to the last but one.
+    """
+
+    ends: NDArray[np.bool_]
+    """Whether a span ends with the word in this slot."""
+    first: NDArray[np.intp]
+    """The slot where that span begins."""
+    kind: NDArray[np.intp]
+    """The number of its type."""
+
+
+def count_spans(
+    gold: NDArray[np.intp], guessed: NDArray[np.intp], lengths: NDArray[np.intp], tags: Iterable[str], reading: Reading
+) -> NDArray[np.float64]:
+    """(spans right, spans predicted, spans in the gold) of each sentence, shape (sentences, 3).
+
+    Args:
+        gold: number of the tag of each word, sentence after sentence, shape (words,).
+        guessed: the same of the prediction.
+        lengths: words of each sentence, shape (sentences,).
+        tags: the tags in the order of their numbers, OUTSIDE first.
+        reading: how spans are read.
+
+    Raises ScoringError for a tag that the reading cannot take apart.
+    """
+    parts = _parts_of(tags, reading.parts)
+    filled = np.ones(len(gold) + len(lengths) + 1, np.bool_)
+    filled[0] = filled[np.cumsum(lengths + 1)] = False
+    ours, theirs = (_find(one, filled, *parts, reading) for one in (gold, guessed))
+    right = ours.ends & theirs.ends & (ours.first == theirs.first) & (ours.kind == theirs.kind)
+    sentence = np.repeat(np.arange(len(lengths)), lengths + 1)[: len(right)]
+    columns = [np.bincount(sentence[ends], minlength=len(lengths)) for ends in (right, theirs.ends, ours.ends)]
+    return np.stack(columns, axis=1).astype(np.float64)
+
+
+def _parts_of(tags: Iterable[str], parts: Parts) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
+    """Of each tag: place of its prefix letter in LETTERS, behind them all if it is not there; number of its type."""
+    types: dict[str, int] = {}
+    taken = [parts(tag) for tag in tags]
+    letters = [LETTERS.find(letter) % (len(LETTERS) + 1) for letter, _ in taken]
+    return np.array(letters, np.uint8), np.array([types.setdefault(kind, len(types)) for _, kind in taken], np.intp)
+
+
+def _find(
+    numbers: NDArray[np.intp],
+    filled: NDArray[np.bool_],
+    letters: NDArray[np.uint8],
+    kinds: NDArray[np.intp],
+    reading: Reading,
+) -> Found:
+    """Spans of one side: `filled`, shape (slots,), says which slots hold words, `letters` and `kinds` what tags are."""
+    tags = np.zeros(len(filled), np.intp)
+    tags[filled] = numbers
+    letter, kind = letters[tags], kinds[tags]
+    between = (letter[:-1] * (len(LETTERS) + 1) + letter[1:]) * 2 + (kind[:-1] != kind[1:])
+    happens = _table(reading.boundary)[between]
+    begins = (happens & BEGINS).astype(np.bool_)
+    begins |= ~filled[:-1]  # a span whose begin nothing tells reaches back to that of its sentence
+    first = np.maximum.accumulate(np.where(begins, np.arange(1, len(filled)), 0))[:-1]
+    ends = (happens[1:] & ENDS).astype(np.bool_)
+    if reading.openers:
+        opens = np.array([one in reading.openers for one in (*LETTERS, "*")], np.bool_)
+        ends &= opens[letter[first]]
+    return Found(ends, first, kind[1:-1])
+
+
+@lru_cache
+def _table(boundary: Callable[[str, str, bool], int]) -> NDArray[np.uint8]:
+    """What happens between two letters, by (7 · place of the one + place of the other) · 2 + whether types differ."""
+    known = (*LETTERS, "*")  # which stands for all others
+    return np.array([boundary(*here) for here in product(known, known, (False, True))], np.uint8)
