@@ -109,8 +109,12 @@ class Recipe:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"}
 
     def digest(self) -> str:
-        """Twelve hexadecimal digits that stand for the numbers, without what never changes a score noticeably."""
-        told = {name: value for name, value in self.numbers().items() if name != "precision"}
+        """Twelve hexadecimal digits that stand for the numbers, without what never changes a score noticeably.
+
+        Numbers that are what they are by default are left out: a field that is new leaves the old digests as they were.
+        """
+        usual = {f.name: f.default for f in fields(self)} | {"precision": self.precision}
+        told = {name: value for name, value in self.numbers().items() if value != usual[name]}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -2,6 +2,7 @@
 
 import platform
 import resource
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -94,7 +95,7 @@ def provenance(
         recipe=job.recipe.numbers(),
         seeds={"head": job.run.seed, "order": job.run.seed, "dropout": job.run.seed},
         git=_git(Path.cwd()),
-        command=" ".join(sys.argv),
+        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         started=started,
         ended=now(),
     )
