@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +68,13 @@ def test_the_tree_in_the_readme_is_the_tree_on_the_disk() -> None:
     for line in tree.splitlines():
         if re.match(r"\w", line):
             assert (ROOT / line.split()[0]).is_dir(), line
+
+
+def test_every_package_is_built_into_the_wheel() -> None:
+    built = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    there = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "xbench").rglob("__init__.py")}
+    assert set(built) == there | {"xbench_tasks"}
+    assert len(there) > 8
 
 
 def test_the_code_of_contributing_adds_a_task_an_encoder_and_a_metric(
