@@ -79,3 +79,36 @@ def test_the_frame_has_a_row_for_each_score(tmp_path: Path) -> None:
     assert len(frame) == 4
     assert frame["headline"].all()
     assert set(frame["seed"]) == {0, 1}
+
+
+def at_chance(run: dict[str, object], **more: object) -> Record:
+    made = scored(run, en=0.34, de=0.5)
+    return replace(made, chance=1 / 3, parallel=True, **more)  # type: ignore[arg-type]
+
+
+def test_a_run_that_never_left_chance_in_its_source_is_flagged_kept_and_counted(tmp_path: Path) -> None:
+    learned = replace(scored({"seed": 1}, en=0.8, de=0.6), chance=1 / 3, parallel=True)
+    (table,) = board(tmp_path, at_chance({}), learned).tables()
+    (column,) = table.columns
+    assert (table.chance, table.parallel) == (1 / 3, True)
+    assert column.collapsed == (0,)
+    assert column.cells["de"].seeds == 2
+    assert column.cells["de"].value == pytest.approx(0.55)
+
+
+def test_one_answer_to_everything_is_a_collapse_too(tmp_path: Path) -> None:
+    made = replace(scored({}, en=0.6, de=0.4), constant=("en", "de"), chance=1 / 3)
+    (table,) = board(tmp_path, made).tables()
+    assert table.columns[0].collapsed == (0,)
+
+
+def test_a_name_in_a_record_opens_no_file(tmp_path: Path) -> None:
+    trap = tmp_path / "trap.py"
+    trap.write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')\n")
+    signature = f"task:{trap}|metric:{trap}|xbench:0"
+    made = record(replace(RUN, task=str(trap)), signature=signature, missing=())
+    made = replace(made, scores=tuple(replace(score, metric=str(trap)) for score in made.scores))
+    again = replace(made, run=replace(made.run, seed=1))
+    (table,) = board(tmp_path / "board", made, again).tables()
+    assert table.columns[0].cells
+    assert not (tmp_path / "sprung").exists()

@@ -9,6 +9,7 @@ import pandas as pd
 
 from xbench import catalogue, examples, store
 from xbench.board import reading
+from xbench.board.collapse import collapsed
 from xbench.board.ranking import ranked
 from xbench.board.reading import Frames
 from xbench.board.spread import measured
@@ -138,7 +139,15 @@ class Board:
         def cells(column: Column) -> Cells | None:
             return self._cells_if_few(column, metric)
 
-        sharp = tuple(sharpened(column, found) if (found := cells(column)) else column for column in table.columns)
+        lost = collapsed(frame, self.runs, chance)
+        seeds = self.runs["seed"].to_list()
+        sharp = tuple(
+            replace(
+                sharpened(column, found) if (found := cells(column)) else column,
+                collapsed=tuple(int(seeds[run]) for run in column.runs if run in lost),
+            )
+            for column in table.columns
+        )
         return ranked(replace(table, columns=sharp), cells)
 
 

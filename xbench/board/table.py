@@ -75,7 +75,7 @@ class Column:
     runs: tuple[int, ...] = ()
     """Numbers of its runs in the board's frame, by seed."""
     collapsed: tuple[int, ...] = ()
-    """Seeds of runs that never left chance."""
+    """Seeds of runs that collapsed; they are kept in every mean."""
     rank: Rank | None = None
     """None where it may not be ranked: incomplete, not zero-shot, or alone."""
 
