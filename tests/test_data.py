@@ -344,7 +344,11 @@ def test_columns_that_the_task_does_not_know(tmp_path: Path) -> None:
         ("tags", Tagged(["a"], ["O"]), "wrong type"),  # type: ignore[arg-type]
         ("spans", Span("q", "c", ("c",), ()), "1 answers and 0 starts"),
         ("choices", Choice("p", ("a", "b"), "0"), "wrong type"),  # type: ignore[arg-type]
-        ("retrieval", Bitext("a", None), "wrong type"),  # type: ignore[arg-type]
+        ("retrieval", Bitext("a", None), "has no translation"),
+        ("retrieval", Bitext(None, None), "wrong type"),
+        ("mining", Bitext(None, None), "wrong type"),
+        ("mining", Bitext("a", 3), "wrong type"),  # type: ignore[arg-type]
+        ("mining", Bitext("a", " "), "a sentence is blank"),
     ],
 )
 def test_examples_of_the_wrong_shape(tmp_path: Path, kind: str, example: Any, problem: str) -> None:

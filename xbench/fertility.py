@@ -57,4 +57,4 @@ def _texts(example: Example) -> tuple[str, ...]:
         case Choice(premise, options):
             return (premise, *options)
         case Bitext(foreign):
-            return (foreign,)
+            return () if foreign is None else (foreign,)

@@ -19,7 +19,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from xbench import catalogue
 from xbench.board import Board, Column, Table
 from xbench.board.table import columns_of
-from xbench.errors import BadRecord, StoreError, UnknownName
+from xbench.errors import BadRecord, StoreError
 from xbench.influence import Cells
 from xbench.uncertainty import contrast
 
@@ -165,7 +165,7 @@ def read(path: Path) -> tuple[Published, ...]:
     except ValidationError as cause:
         first = cause.errors()[0]
         where = ".".join(str(step) for step in first["loc"])
-        raise BadRecord(f"{path}: {where}: {first['msg']} ({cause.error_count()} faults)") from cause
+        raise BadRecord(f"{path}: {where!r}: {first['msg']} ({cause.error_count()} faults)") from cause
     return tuple(_checked(path, file.task, result) for result in file.results)
 
 
@@ -182,10 +182,11 @@ def _no_constant(name: str) -> float:
 
 def _checked(path: Path, task: str, result: Published) -> Published:
     """A result as it is used: 0..1, its task named. Raises BadRecord."""
-    where = f"{path}: {result.encoder!r} by {result.metric}"
+    where = f"{path}: {result.encoder!r} by {result.metric!r}"
     texts = (
         task, result.encoder, result.registered, result.metric, result.trained_on, result.protocol, result.source,
-        result.note, *result.values, *result.misprinted.values(), *result.differs,
+        result.note, *result.values, *result.averaged, *result.deviation, *result.misprinted,
+        *result.misprinted.values(), *result.differs,
     )  # fmt: skip
     if odd := [text for text in texts if not text.isprintable()]:
         raise BadRecord(f"{where}: {odd[0]!r} has characters that cannot be printed")
@@ -217,11 +218,11 @@ def beside(table: Table, published: Sequence[Published]) -> tuple[Published, ...
 
 
 def in_metric(board: Board, table: Table, metric: str) -> Table:
-    """A table of the same task in another of its recorded metrics, by the records' own intervals; nothing is ranked."""
+    """A table's columns in another of their recorded metrics, by the records' own intervals; nothing is ranked."""
     frame = board.frame()
-    return replace(
-        table, metric=metric, columns=columns_of(frame[(frame["task"] == table.task) & (frame["metric"] == metric)])
-    )
+    found = columns_of(frame[(frame["task"] == table.task) & (frame["metric"] == metric)])
+    kept = {run for column in table.columns for run in column.runs}
+    return replace(table, metric=metric, columns=tuple(column for column in found if kept.issuperset(column.runs)))
 
 
 def reproduction(board: Board, table: Table, published: Sequence[Published]) -> tuple[Gap, ...]:
@@ -251,11 +252,8 @@ def reproduction(board: Board, table: Table, published: Sequence[Published]) -> 
 
 
 def _checkpoint(registered: str) -> str:
-    """The checkpoint of a registered encoder; empty where there is none."""
-    try:
-        return catalogue.encoders.open(registered).checkpoint if registered else ""
-    except UnknownName:
-        return ""
+    """The checkpoint of a registered encoder; empty where there is none. Only a name is opened, never a path."""
+    return catalogue.encoders.open(registered).checkpoint if registered in catalogue.encoders.names() else ""
 
 
 def _moved(value: float, low: float, high: float, printed: float) -> Difference:
@@ -288,6 +286,8 @@ def _reasons(column: Column, one: Published, languages: tuple[str, ...], elsewhe
         f"examples: {n[0]} here" if n[0] == n[-1] else f"examples: {n[0]} to {n[-1]} a language here",
         *one.differs,
         f"checkpoint: {', '.join(elsewhere)} here" if elsewhere else "",
+        f"collapsed here: seed {', '.join(map(str, column.collapsed))}" if column.collapsed else "",
+        f"test rows here are not those of most runs: {column.other_rows}" if column.other_rows else "",
         *(f"{language} is left out: {why}" for language, why in one.misprinted.items() if language in column.cells),
     ]
     return tuple(reason for reason in reasons if reason)

@@ -10,7 +10,8 @@ from xbench.errors import BadOption
 
 Selection: TypeAlias = Literal["source-dev", "last", "none", "oracle"]
 """How the checkpoint is chosen: best on the source's dev split; the last; nothing is trained at all; or for each
-language the best on its own dev split, which is no zero-shot transfer any more."""
+language the best on its own dev split, which is no zero-shot transfer any more. Where nothing is trained, oracle chooses
+the threshold of each language (mining)."""
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
 Method: TypeAlias = Literal["full", "frozen-embeddings"]
@@ -63,6 +64,9 @@ class Recipe:
     """Sentence vectors: as the checkpoint's own pooling says and mean where it says nothing, or mean always."""
     centre: bool = False
     """Whether each language's mean vector is taken off before the cosine (retrieval)."""
+    threshold: float = 0.0
+    """Margin from which on a pair is proposed (mining); 0 = every pair. Where each language's own dev split chooses
+    (`selection` is oracle), it chooses this, and what stands here is not used."""
     limit_train: int = 0
     """Training rows that are used, the first ones; 0 = all."""
     limit_test: int = 0
@@ -71,11 +75,12 @@ class Recipe:
     def __post_init__(self) -> None:
         """Refuse numbers that make no sense, all at once. Raises BadOption."""
         least = {"batch": 1, "length": 1, "stride": 1, "query": 1, "answer": 1, "nbest": 1, "rate": 0.0, "clip": 0.0}
-        rest = ("epochs", "steps", "warmup", "decay", "select_every", "patience", "layer", "limit_train", "limit_test")
+        rest = ("epochs", "steps", "warmup", "decay", "select_every", "patience", "layer", "threshold")
+        limits = ("limit_train", "limit_test")
         wrong = [
             f"{name} must be at least {low}, but is {getattr(self, name)}"
-            for name, low in (least | dict.fromkeys(rest, 0)).items()
-            if getattr(self, name) < low
+            for name, low in (least | dict.fromkeys((*rest, *limits), 0)).items()
+            if not getattr(self, name) >= low
         ]
         words = {"selection": Selection, "precision": Precision, "method": Method, "pooling": Pooling}
         wrong += [
@@ -133,7 +138,8 @@ class Book:
     def __post_init__(self) -> None:
         """Refuse recipes that never end or never begin, and changes of what no recipe has. Raises BadOption."""
         for kind, recipe in self.kinds.items():
-            if recipe.selection != "none" and not recipe.epochs and not recipe.steps:
+            # What oracle chooses may be a threshold, after no training at all; the plan knows the kind.
+            if recipe.selection in ("source-dev", "last") and not recipe.epochs and not recipe.steps:
                 raise BadOption(f"recipe {self.name!r} says neither epochs nor steps for {kind}")
         known = {f.name for f in fields(Recipe)}
         for task, changes in self.tasks.items():

@@ -69,12 +69,12 @@ class Missing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """The checkpoint that a target's own dev split chose, and what that brought on its test split."""
+    """The checkpoint, or the threshold, that a target's own dev split chose, and what that brought on its test split."""
 
     split: str
     """The dev split that chose, as `language/split`."""
     checkpoint: int
-    """Optimizer steps."""
+    """Optimizer steps; 0 where nothing is trained."""
     score: float
     """Score on that dev split, 0..1."""
     regret: float | None = None
@@ -83,6 +83,8 @@ class Chosen:
     low: float | None = None
     high: float | None = None
     """Ends of its 95 % interval over examples, paired by item."""
+    threshold: float | None = None
+    """The margin from which on pairs are proposed, where that is what was chosen and no checkpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

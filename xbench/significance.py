@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtr
 
 from xbench.errors import BadOption, ScoringError
 from xbench.resample import CELLS, Rows, on_grid
@@ -30,7 +30,7 @@ def paired_test(estimate: Estimate, null: float = 0.0) -> PValues:
     if estimate.degrees_of_freedom <= 0:
         return PValues(two_sided=1.0, greater=1.0, less=1.0)
     statistic = (estimate.value - null) / estimate.standard_error
-    greater, less = (float(student.sf(x, estimate.degrees_of_freedom)) for x in (statistic, -statistic))
+    greater, less = (float(stdtr(estimate.degrees_of_freedom, x)) for x in (-statistic, statistic))
     return PValues(two_sided=min(1.0, 2 * min(greater, less)), greater=greater, less=less)
 
 

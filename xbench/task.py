@@ -78,10 +78,12 @@ class Option(int):
 
 @dataclass(frozen=True, slots=True)
 class Bitext:
-    """A sentence and its translation into the source language."""
+    """A sentence and its translation into the source language, or a sentence alone, which has no translation here."""
 
-    foreign: str
-    source: str
+    foreign: str | None
+    """None where the source sentence stands alone: only in mining, where such sentences are to be told apart."""
+    source: str | None
+    """None where the foreign sentence stands alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,18 @@ class Retrieved:
     """How many source sentences are nearer to the foreign one than its own translation; -1 where nobody counted."""
     ahead_from_source: int = -1
     """How many foreign sentences are nearer to the source one than its own translation; -1 where nobody counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """What an encoder proposes for the foreign sentence of a Bitext: places of rows, counted from 0."""
+
+    item: int
+    """Place of the row itself: where the source sentence stands too, if there is one."""
+    source: int = -1
+    """Place of the source sentence that is proposed as its translation; -1 where none is."""
+    score: float = 0.0
+    """Margin of the best pair that the sentence is in, proposed or below the threshold; 0 where it is in none."""
 
 
 Example: TypeAlias = Pair | Tagged | Span | Choice | Bitext
@@ -144,7 +158,7 @@ class Task:
 
     name: str
     kind: str
-    """Name of the kind: pairs, tags, spans, choices, retrieval, or a plugin's own."""
+    """Name of the kind: pairs, tags, spans, choices, retrieval, mining, or a plugin's own."""
     title: str
     source: str
     """The language that is trained on unless another is asked for."""

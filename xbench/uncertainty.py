@@ -15,8 +15,7 @@ from math import isclose, isfinite, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm as normal
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtrit
 
 from xbench.errors import BadOption, ScoringError
 from xbench.influence import Cells
@@ -231,12 +230,12 @@ def _interval(
     elif error <= ROUNDING * span:
         freedom = smallest - 1.0
         none = wilson(0, smallest)[1]
-        error = span * none / float(normal.ppf(0.975))
+        error = span * none / float(ndtri(0.975))
         half_width = span * wilson(0, smallest, level)[1]
         low, high = wilson(value * smallest, smallest, level) if is_score else (value - half_width, value + half_width)
     else:
         freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts if part)
-        quantile = float(student.ppf((1 + level) / 2, freedom))
+        quantile = float(stdtrit(freedom, (1 + level) / 2))
         low, high = value - quantile * error, value + quantile * error
         if is_score and 0 < value < 1:
             low, high = score_interval(value, value * (1 - value) / variance, quantile)

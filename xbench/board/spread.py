@@ -63,6 +63,8 @@ def measured(table: Table, column: Column, cells: Cells | None, *, gini: bool = 
     if column.mean(table.languages) is None:
         return ()
     order = [one for one in table.languages if one in column.cells]
+    if cells is not None and any(one not in cells.influences for one in order):
+        cells = None  # a counts file that lacks a language tells nothing of means over it
     taken = sample(
         {one: column.cells[one].value for one in order}, column.source, cells=cells, parallel=table.parallel,
         chance=table.chance,

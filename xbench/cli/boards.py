@@ -1,16 +1,19 @@
-"""The verb `board`, and how tables are drawn on a terminal."""
+"""The verb `board`."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table as Drawn
 
-from xbench.board import Board, Cell, Column, Table, load_board
+from xbench.board import load_board
+from xbench.cli.drawing import draw
+from xbench.cli.literature import published_of
 from xbench.cli.words import codes
 from xbench.errors import UnknownName
+from xbench.export.tables import WRITERS
+from xbench.export.view import Fact, View
+from xbench.published import FOLDER
 
 
 def board(
@@ -18,98 +21,50 @@ def board(
         list[Path] | None, typer.Option("--board", help="Folder of records; give it again to read several.")
     ] = None,
     task: Annotated[list[str] | None, typer.Option("--task", help="Only these tasks.")] = None,
-    format: Annotated[Literal["table", "json", "csv"], typer.Option("--format", help="How it is written.")] = "table",
+    encoder: Annotated[
+        list[str] | None, typer.Option("--encoder", help="Only these encoders; ranks stay those of the whole board.")
+    ] = None,
+    languages: Annotated[
+        list[str] | None, typer.Option("--languages", help="Only these languages, in any spelling: de,swh.")
+    ] = None,
+    format: Annotated[
+        Literal["table", "json", "csv", "markdown", "latex"], typer.Option("--format", help="How it is written.")
+    ] = "table",
+    by: Annotated[
+        Literal["language", "script", "family", "resource_class", "macro_area"],
+        typer.Option("--by", help="Put languages together by this, each group with its mean."),
+    ] = "language",
+    details: Annotated[
+        bool, typer.Option("--details", help="Also every measure of disparity, and the test examples of each language.")
+    ] = False,
+    published: Annotated[
+        bool, typer.Option("--published", help="Below each table show what papers print, and how far ours lie from it.")
+    ] = False,
+    published_from: Annotated[
+        Path, typer.Option("--published-from", metavar="DIR", help="Folder of the published results.")
+    ] = FOLDER,
 ) -> None:
-    """Show the scores on a board: languages down, encoders across, one table a task.
+    """Show a board: encoders ranked, then languages down and encoders across, one pair of tables a task.
+
+    Options that show less change no rank and no mean: those are of the whole board.
 
     \b
     Examples:
       xbench board --board leaderboards/local
+      xbench board --task xnli --encoder mbert,xlmr-base --by script
       xbench board --task xnli --format csv > xnli.csv
+      xbench board --task xnli --published
     """
     found = load_board(*(board or [Path("leaderboards/local")]))
     wanted = codes(task)
-    there = sorted(found.tasks())
+    printed = published_of(published, published_from, format)
+    there = sorted({*found.tasks(), *(one.task for one in printed)})
     for name in wanted:
         if name not in there:
             raise UnknownName("task on this board:", name, there)
+    fact: Fact = "" if by == "language" else by
+    view = View(encoders=codes(encoder), languages=codes(languages), by=fact, details=details)
     if format == "table":
-        draw(found, wanted)
-        return
-    frame = found.frame()
-    frame = frame[frame["task"].isin(wanted)] if wanted else frame
-    if format == "csv":
-        typer.echo(frame.to_csv(index=False), nl=False)
+        draw(found, wanted, printed, view=view)
     else:
-        typer.echo(json.dumps(frame.to_dict(orient="records"), indent=1, ensure_ascii=False))
-
-
-def draw(board: Board, tasks: tuple[str, ...] = ()) -> None:
-    """Draw every table of a board on standard output, and say what was refused."""
-    console = Console()
-    for table in board.tables(tasks):
-        console.print(_drawn(table))
-        _remarks(console, table)
-    if board.runs.empty:
-        console.print("No records here yet.")
-    for reject in board.rejects:
-        console.print(f"refused {reject.file}: {reject.why}", style="yellow", markup=False)
-
-
-def _drawn(table: Table) -> Drawn:
-    drawn = Drawn(title=f"{table.task} · {table.metric} · percent", title_justify="left", title_style="bold")
-    drawn.add_column("language", no_wrap=True)
-    for column in table.columns:
-        drawn.add_column(_heading(column), justify="right")
-    for name, languages in _means(table):
-        drawn.add_row(name, *(_mean(column, languages, len(table.languages)) for column in table.columns), style="bold")
-    drawn.add_section()
-    for language in table.languages:
-        drawn.add_row(language, *(_cell(column.cells.get(language)) for column in table.columns))
-    return drawn
-
-
-def _means(table: Table) -> list[tuple[str, tuple[str, ...]]]:
-    """The averages that are shown: over all targets, and where some lack one, over those that every column has."""
-    rows = [("mean of targets", table.languages)]
-    if table.shared and table.shared != table.languages:
-        rows.append((f"mean of {sum(code != table.columns[0].source for code in table.shared)} shared", table.shared))
-    return rows
-
-
-def _heading(column: Column) -> str:
-    seeds = {cell.seeds for cell in column.cells.values()}
-    return (
-        f"{column.encoder}\n{column.recipe}-{column.source}"
-        + (f"\n{column.split}" if column.split != "test" else "")
-        + ("" if column.zero_shot else f"\n{column.rule}, not zero-shot")
-        + f"\n{'/'.join(map(str, sorted(seeds)))} seed{'' if seeds == {1} else 's'}"
-    )
-
-
-def _mean(column: Column, languages: tuple[str, ...], asked: int) -> str:
-    mean = column.mean(languages)
-    return f"incomplete {len(column.cells)}/{asked}" if mean is None else f"{100 * mean:.1f}"
-
-
-def _cell(cell: Cell | None) -> str:
-    return "–" if cell is None else f"{100 * cell.value:.1f} [{100 * cell.low:.1f}, {100 * cell.high:.1f}]"
-
-
-def _remarks(console: Console, table: Table) -> None:
-    seeds = max((cell.seeds for column in table.columns for cell in column.cells.values()), default=1)
-    console.print(
-        "In brackets: "
-        + (
-            "the 95 % interval over examples, given this seed."
-            if seeds == 1
-            else "least and greatest seed, or the 95 % interval over examples where there is one seed."
-        ),
-        style="dim",
-    )
-    reasons: dict[str, list[str]] = {}
-    for language, why in table.missing.items():
-        reasons.setdefault(why.replace(repr(language), "…"), []).append(language)
-    for why, languages in reasons.items():
-        console.print(f"missing {', '.join(languages)}: {why}", style="dim", markup=False)
-    console.print()
+        typer.echo(WRITERS[format](found, replace(view, tasks=wanted)), nl=False)

@@ -1,6 +1,7 @@
 """What papers print, drawn below a board's own table: marked, never ranked with it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
@@ -9,7 +10,18 @@ from rich.text import Text
 
 from xbench.board import Board, Table
 from xbench.errors import BadOption
-from xbench.published import SELECTIONS, Difference, Gap, Published, beside, in_metric, reproduction
+from xbench.export.escaping import plain
+from xbench.published import (
+    FOLDER,
+    SELECTIONS,
+    Difference,
+    Gap,
+    Published,
+    beside,
+    in_metric,
+    load_published,
+    reproduction,
+)
 
 DIM = "dim"
 MARK = "†"
@@ -17,21 +29,34 @@ MARK = "†"
 
 Shown = TypeVar("Shown", Published, Gap)
 
+WHOSE = {
+    "primary": "by the encoder's or the run's own authors",
+    "secondary": "quoted by others",
+    "reproduction": "run again by others",
+}
+
+
+def published_of(wanted: bool, folder: Path, format: str) -> tuple[Published, ...]:
+    """The results to show; none unless `--published`. Raises BadOption where they would not be seen or used."""
+    if not wanted:
+        if folder != FOLDER:
+            raise BadOption("--published-from names a folder, but nothing of it is shown without --published")
+        return ()
+    if format != "table":
+        raise BadOption(
+            f"--published draws below the tables and does not go with --format {format}: what others printed is no "
+            f"score of this board. The files in {folder} are JSON."
+        )
+    return load_published(folder)
+
 
 def without_runs(board: Board, wanted: Sequence[str], published: Sequence[Published]) -> tuple[Table, ...]:
-    """Tables without columns for tasks that only the literature knows: those wanted, or all where the board is empty.
-
-    Raises BadOption where nothing at all is wanted: the board has no records and the literature no results.
-    """
+    """Tables without columns for tasks that only the literature has: those wanted; all where the board is empty."""
     printed = dict.fromkeys(one.task for one in published)
     asked = wanted or (() if board.tasks() else printed)
     tasks = [task for task in asked if task in printed and task not in board.tasks()]
-    if not published:
-        raise BadOption("no published results to show")
-    return tuple(
-        Table(task=task, metric=next(one.metric for one in published if one.task == task), languages=(), columns=(), missing={})
-        for task in tasks
-    )  # fmt: skip
+    metrics = {one.task: one.metric for one in reversed(published)}
+    return tuple(Table(task=task, metric=metrics[task], languages=(), columns=(), missing={}) for task in tasks)
 
 
 def draw_published(console: Console, board: Board, table: Table, published: Sequence[Published]) -> None:
@@ -54,14 +79,16 @@ def draw_published(console: Console, board: Board, table: Table, published: Sequ
 def _draw_printed(console: Console, table: Table, printed: Sequence[Published], notes: dict[str, int]) -> None:
     """Languages down, printed rows across, as many side by side as the terminal is wide."""
     there = dict.fromkeys(language for one in printed for language in one.values)
-    languages = [language for language in table.languages if language in there] if table.columns else list(there)
+    languages = [language for language in table.languages if language in there] if table.languages else list(there)
     title = f"{MARK} {table.task} · {table.metric} · percent as printed"
+    if printed:
+        console.print(title, style=DIM, markup=False, highlight=False)
     for several in _beside_each_other(console, printed, 19):
-        drawn = _frame(title, "language", [_name(one, notes) for one in several])
+        drawn = _frame([_name(one, notes) for one in several])
         drawn.add_row("mean (languages)", *(_average(one) for one in several))
         drawn.add_section()
         for language in languages:
-            drawn.add_row(Text(language), *(_value(one, language) for one in several))
+            drawn.add_row(Text(plain(language)), *(_value(one, language) for one in several))
         console.print(drawn)
 
 
@@ -69,15 +96,16 @@ def _draw_gaps(console: Console, table: Table, gaps: Sequence[Gap], notes: dict[
     """How far our runs lie from the printed rows of the same encoder, and why they may."""
     if not gaps:
         return
+    title = f"{MARK} {table.task} · {table.metric} · reproduction gap: ours less printed, points"
+    console.print(title, style=DIM, markup=False, highlight=False)
     for several in _beside_each_other(console, gaps, 25):
-        title = f"{MARK} {table.task} · {table.metric} · reproduction gap: ours less printed, points"
-        drawn = _frame(title, "language", [_pair(gap, notes) for gap in several])
+        drawn = _frame([_pair(gap, notes) for gap in several])
         drawn.add_row("mean (languages)", *(f"{_points(gap.mean)} ({len(gap.cells)})" for gap in several))
         drawn.add_section()
         for language in table.languages:
             if any(language in gap.cells for gap in several):
                 drawn.add_row(
-                    Text(language),
+                    Text(plain(language)),
                     *(_points(gap.cells[language]) if language in gap.cells else "–" for gap in several),
                 )
         console.print(drawn)
@@ -87,7 +115,7 @@ def _draw_gaps(console: Console, table: Table, gaps: Sequence[Gap], notes: dict[
     )
     for gap in gaps:
         who = f"{gap.column.encoder} {gap.column.recipe}-{gap.column.source} and {_mark(gap.published, notes)}"
-        console.print(f"{who}: {'; '.join(gap.differences)}", style=DIM, markup=False, highlight=False)
+        console.print(plain(f"{who}: {'; '.join(gap.differences)}"), style=DIM, markup=False, highlight=False)
 
 
 def _beside_each_other(console: Console, shown: Sequence[Shown], width: int) -> Iterator[Sequence[Shown]]:
@@ -97,9 +125,9 @@ def _beside_each_other(console: Console, shown: Sequence[Shown], width: int) -> 
         yield shown[start : start + at_once]
 
 
-def _frame(title: str, first: str, heads: Sequence[str]) -> Drawn:
-    drawn = Drawn(title=Text(title), title_justify="left", style=DIM, row_styles=[DIM], header_style=DIM)
-    drawn.add_column(first, no_wrap=True)
+def _frame(heads: Sequence[str]) -> Drawn:
+    drawn = Drawn(style=DIM, row_styles=[DIM], header_style=DIM)
+    drawn.add_column("language", no_wrap=True)
     for head in heads:
         drawn.add_column(Text(head), justify="right")
     return drawn
@@ -111,36 +139,37 @@ def _name(one: Published, notes: dict[str, int]) -> str:
 
 def _pair(gap: Gap, notes: dict[str, int]) -> str:
     column = gap.column
-    return f"{column.encoder}\n{column.recipe}-{column.source}\nless {_mark(gap.published, notes)}"
+    return f"{plain(column.encoder)}\n{plain(f'{column.recipe}-{column.source}')}\nless {_mark(gap.published, notes)}"
 
 
 def _mark(one: Published, notes: dict[str, int]) -> str:
     """The footnote of a result; rows of one source under one protocol share theirs."""
     pieces = [
         one.source,
-        one.provenance,
+        WHOSE[one.provenance],
         one.protocol,
         f"checkpoint: {SELECTIONS[one.selection]}",
         f"mean of {one.seeds} seeds" if one.seeds else "",
         *one.differs,
         *(f"{language}: {why}" for language, why in one.misprinted.items()),
-        one.note,
     ]
-    return f"{MARK}{notes.setdefault('; '.join(filter(None, pieces)), len(notes) + 1)}"
+    text = "; ".join(filter(None, pieces)) + f". {one.note}".rstrip()
+    return f"{MARK}{notes.setdefault(text, len(notes) + 1)}"
 
 
 def _average(one: Published) -> str:
-    return "–" if one.average is None else f"{_printed(one.average)} ({len(one.averaged)})"
+    return "–" if one.average is None else f"{_printed(one, one.average)} ({len(one.averaged)})"
 
 
 def _value(one: Published, language: str) -> str:
     value = one.values.get(language)
-    return "–" if value is None else _printed(value) + ("?" if language in one.misprinted else "")
+    return "–" if value is None else _printed(one, value) + ("?" if language in one.misprinted else "")
 
 
-def _printed(value: float) -> str:
-    """Percent with the digits of the source, one at least."""
-    return f"{100 * value:.2f}".removesuffix("0")
+def _printed(one: Published, value: float) -> str:
+    """Percent with as many digits as the source prints: two where any of its values needs them, else one."""
+    needed = any(not f"{100 * other:.2f}".endswith("0") for other in one.values.values())
+    return f"{100 * value:.{1 + needed}f}"
 
 
 def _points(difference: Difference) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from xbench.board import load_board
 from xbench.checkpoint import locate
-from xbench.cli.boards import draw
+from xbench.cli.drawing import draw
 from xbench.cli.progress import progress
 from xbench.cli.regrets import draw_regrets
 from xbench.cli.words import codes, languages_of, needs_torch

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from xbench.errors import NoGold, UnknownLabel, WrongColumns
 from xbench.task import Bitext, Choice, Example, Pair, Span, Tagged, Task
 
-SHAPES: dict[str, type] = {"pairs": Pair, "tags": Tagged, "spans": Span, "choices": Choice, "retrieval": Bitext}
+SHAPES: dict[str, type] = {
+    "pairs": Pair, "tags": Tagged, "spans": Span, "choices": Choice, "retrieval": Bitext, "mining": Bitext,
+}  # fmt: skip
 """Kind -> the shape its examples have; a plugin's own kind may take any of them."""
 PLACEHOLDER_ROWS = 50
 """A whole split of as many rows with one and the same label is a filled-in column, not gold."""
@@ -32,7 +34,10 @@ def shape(task: Task, example: object) -> str:
         case Choice(premise, options, label):
             good = _texts(premise) and _many(options) and isinstance(label, int)
         case Bitext(foreign, source):
-            good = _texts(foreign, source)
+            there = [side for side in (foreign, source) if side is not None]
+            good = bool(there) and _texts(*there)
+            if good and (wrong := _sides(task, there)):
+                return wrong
         case _:
             good = False
     return "" if good else f"a field of {type(example).__name__} has the wrong type: {example!r:.200}"
@@ -50,7 +55,7 @@ def empty(example: Example) -> bool:
         case Choice(premise, options, _):
             return not premise.strip() or not all(option.strip() for option in options)
         case Bitext(foreign, source):
-            return not foreign.strip() or not source.strip()
+            return any(side is not None and not side.strip() for side in (foreign, source))
 
 
 def gold(task: Task, where: str, examples: Sequence[Example]) -> None:
@@ -60,6 +65,11 @@ def gold(task: Task, where: str, examples: Sequence[Example]) -> None:
         raise NoGold(
             f"{where}: {said(absent, len(examples))} no gold (no label, a label of -1, or an empty answer). Many sets "
             "are published without the labels of a split; take a copy that has them, or another split"
+        )
+    if task.kind == "mining" and not any(_paired(example) for example in examples):
+        raise NoGold(
+            f"{where}: no row has a sentence on both sides, so no pair is to be found. The pairs of a split are at times "
+            "kept back; take a copy that has them, or another split"
         )
     known = set(task.labels)
     strange = {row: _strange(example, known) for row, example in enumerate(examples)}
@@ -119,6 +129,19 @@ def said(rows: Sequence[int], n: int) -> str:
     """Say which rows: `3 of 200 rows (0, 7, 9) have`."""
     first = ", ".join(str(row) for row in rows[:5]) + (", …" if len(rows) > 5 else "")
     return f"{len(rows)} of {n} rows ({first}) {'have' if len(rows) > 1 else 'has'}"
+
+
+def _sides(task: Task, there: Sequence[str]) -> str:
+    """What is wrong with the sentences that a Bitext has; empty where nothing is."""
+    if task.kind == "retrieval" and len(there) < 2:
+        return "a sentence has no translation (None), but retrieval looks for one for each; take the kind mining"
+    if task.kind == "mining" and not all(side.strip() for side in there):
+        return "a sentence is blank; a side without a sentence is None in mining, not an empty text"
+    return ""
+
+
+def _paired(example: Example) -> bool:
+    return isinstance(example, Bitext) and example.foreign is not None and example.source is not None
 
 
 def _absent(example: Example) -> bool:

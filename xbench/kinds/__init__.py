@@ -116,3 +116,14 @@ class Kind(Protocol):
     ) -> list[Any]:
         """One prediction for each example, None where the encoder gave none; scores and features in equal order."""
         ...
+
+
+class Tuned(Kind, Protocol):
+    """A kind whose answers depend on a threshold (`Recipe.threshold`) that rows with known answers can choose."""
+
+    def tune(self, predictions: Sequence[Any], examples: Sequence[Any]) -> tuple[float, float]:
+        """The threshold that scores best on these rows, and that score, 0..1.
+
+        `predictions` are what `decode` gives under a threshold of 0.
+        """
+        ...

@@ -38,19 +38,7 @@ class Retrieval:
 
     def forward(self, model: PreTrainedModel, batch: Batch, setting: Setting) -> torch.Tensor:
         """Sentence vectors, shape (features, hidden), not normalised. Raises BadOption for a block the model lacks."""
-        recipe = setting.recipe
-        fixed = recipe.middle or recipe.layer > 0
-        found = model(**batch.inputs(), output_hidden_states=fixed)
-        hidden: torch.Tensor = found.last_hidden_state
-        if fixed:
-            # The first of the hidden states is the embeddings' output, so that the others count as blocks do, from 1.
-            blocks = len(found.hidden_states) - 1
-            block = blocks // 2 + 1 if recipe.middle else recipe.layer
-            if block > blocks:
-                raise BadOption(f"recipe {recipe.name!r} pools block {block}, and this encoder has {blocks} of them")
-            # The last block's output may pass a final norm; that is what `last_hidden_state` is.
-            hidden = hidden if block == blocks else found.hidden_states[block]
-        return pool(hidden.float(), batch.mask, "mean" if recipe.pooling == "mean" else setting.pooling)
+        return sentence_vectors(model, batch, setting)
 
     def loss(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Nothing is learned: shape (0,)."""
@@ -72,10 +60,30 @@ class Retrieval:
         vectors = np.stack(scores)
         foreign, source = (directions(vectors[side::2], centre=setting.recipe.centre) for side in (0, 1))
         # Sentences of equal tokens are equally near, whatever rounding made of them in batches of other lengths.
-        to_source, ahead_to = ranked(foreign, source, _first_of_equal(features[1::2]))
-        from_source, ahead_from = ranked(source, foreign, _first_of_equal(features[0::2]))
+        to_source, ahead_to = ranked(foreign, source, first_of_equal(features[1::2]))
+        from_source, ahead_from = ranked(source, foreign, first_of_equal(features[0::2]))
         columns = (to_source, from_source, ahead_to, ahead_from)
         return [Retrieved(item, *map(int, row)) for item, row in enumerate(zip(*columns, strict=True))]
+
+
+def sentence_vectors(model: PreTrainedModel, batch: Batch, setting: Setting) -> torch.Tensor:
+    """One vector of each sentence, from the block and by the pooling that the recipe says: shape (features, hidden).
+
+    Raises BadOption for a block the model lacks.
+    """
+    recipe = setting.recipe
+    fixed = recipe.middle or recipe.layer > 0
+    found = model(**batch.inputs(), output_hidden_states=fixed)
+    hidden: torch.Tensor = found.last_hidden_state
+    if fixed:
+        # The first of the hidden states is the embeddings' output, so that the others count as blocks do, from 1.
+        blocks = len(found.hidden_states) - 1
+        block = blocks // 2 + 1 if recipe.middle else recipe.layer
+        if block > blocks:
+            raise BadOption(f"recipe {recipe.name!r} pools block {block}, and this encoder has {blocks} of them")
+        # The last block's output may pass a final norm; that is what `last_hidden_state` is.
+        hidden = hidden if block == blocks else found.hidden_states[block]
+    return pool(hidden.float(), batch.mask, "mean" if recipe.pooling == "mean" else setting.pooling)
 
 
 def pool(hidden: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
@@ -94,7 +102,7 @@ def pool(hidden: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor
     raise BadOption(f"unknown pooling {pooling!r}: there are mean, cls and max")
 
 
-def _first_of_equal(features: Sequence[Feature]) -> NDArray[np.intp]:
+def first_of_equal(features: Sequence[Feature]) -> NDArray[np.intp]:
     """For each feature the place of the first that has the same tokens, shape (features,)."""
     first: dict[bytes, int] = {}
     return np.array([first.setdefault(feature.ids.tobytes(), place) for place, feature in enumerate(features)], np.intp)

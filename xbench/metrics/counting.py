@@ -21,7 +21,7 @@ def unanswered(predictions: Sequence[object], languages: Sequence[str]) -> dict[
     `languages` has one entry for each gold example; predictions that end early leave the rest unanswered.
     """
     given = (*predictions, *(None,) * (len(languages) - len(predictions)))
-    return dict(Counter(language for one, language in zip(given, languages, strict=True) if one is None))
+    return dict(Counter([language for one, language in zip(given, languages, strict=True) if one is None]))
 
 
 def count(

@@ -97,7 +97,7 @@ def checked(metric: Metric, score: float) -> float:
 
 def total(rows: Rows) -> Rows:
     """Sum of the rows, shape (examples, columns) -> (columns,), rounded once: the same bits in any order."""
-    return np.array([math.fsum(column) for column in rows.T])
+    return np.array([math.fsum(column) for column in rows.T.tolist()])
 
 
 def rows_of(counts: Counts, metric: Metric, language: str | None = None) -> Rows:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, product
-from typing import TypeAlias
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,9 @@ SpanOf: TypeAlias = tuple[str, int, int]
 
 Parts: TypeAlias = Callable[[str], tuple[str, str]]
 """A tag -> its prefix letter and its type."""
+
+Coded: TypeAlias = NDArray[np.integer[Any]]
+"""Whole numbers of any size."""
 
 OUTSIDE = "O"
 """The tag of no span, and what is thought to stand before and after a sentence."""
@@ -148,9 +152,11 @@ class Numbers(dict[str, int]):
         number = self[tag] = len(self)
         return number
 
-    def of(self, sentences: Iterable[Sequence[str]], words: int) -> NDArray[np.intp]:
+    def of(self, sentences: Iterable[Sequence[str]]) -> Coded:
         """Numbers of the tags of all sentences, shape (words,)."""
-        return np.fromiter(map(self.__getitem__, chain.from_iterable(sentences)), np.intp, words)
+        # The quickest look-up of many keys; of fewer than two it would give no tuple.
+        numbers: tuple[int, ...] = itemgetter(OUTSIDE, OUTSIDE, *chain.from_iterable(sentences))(self)
+        return np.frombuffer(bytes(numbers), np.uint8)[2:] if len(self) <= 256 else np.array(numbers[2:], np.intp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +169,14 @@ class Found:
 
     ends: NDArray[np.bool_]
     """Whether a span ends with the word in this slot."""
-    first: NDArray[np.intp]
+    first: NDArray[np.int32]
     """The slot where that span begins."""
-    kind: NDArray[np.intp]
+    kind: Coded
     """The number of its type."""
 
 
 def count_spans(
-    gold: NDArray[np.intp], guessed: NDArray[np.intp], lengths: NDArray[np.intp], tags: Iterable[str], reading: Reading
+    gold: Coded, guessed: Coded, lengths: Coded, tags: Iterable[str], reading: Reading
 ) -> NDArray[np.float64]:
     """(spans right, spans predicted, spans in the gold) of each sentence, shape (sentences, 3).
 
@@ -188,35 +194,34 @@ def count_spans(
     filled[0] = filled[np.cumsum(lengths + 1)] = False
     ours, theirs = (_find(one, filled, *parts, reading) for one in (gold, guessed))
     right = ours.ends & theirs.ends & (ours.first == theirs.first) & (ours.kind == theirs.kind)
-    sentence = np.repeat(np.arange(len(lengths)), lengths + 1)[: len(right)]
-    columns = [np.bincount(sentence[ends], minlength=len(lengths)) for ends in (right, theirs.ends, ours.ends)]
-    return np.stack(columns, axis=1).astype(np.float64)
+    sentence = np.repeat(np.arange(len(lengths)), lengths + 1)
+    rows = np.empty((len(lengths), 3))
+    for column, ends in enumerate((right, theirs.ends, ours.ends)):
+        rows[:, column] = np.bincount(sentence[np.flatnonzero(ends)], minlength=len(lengths))
+    return rows
 
 
-def _parts_of(tags: Iterable[str], parts: Parts) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
+def _parts_of(tags: Iterable[str], parts: Parts) -> tuple[NDArray[np.uint8], Coded]:
     """Of each tag: place of its prefix letter in LETTERS, behind them all if it is not there; number of its type."""
     types: dict[str, int] = {}
     taken = [parts(tag) for tag in tags]
     letters = [LETTERS.find(letter) % (len(LETTERS) + 1) for letter, _ in taken]
-    return np.array(letters, np.uint8), np.array([types.setdefault(kind, len(types)) for _, kind in taken], np.intp)
+    kinds = [types.setdefault(kind, len(types)) for _, kind in taken]
+    return np.array(letters, np.uint8), np.array(kinds, np.min_scalar_type(len(types)))
 
 
 def _find(
-    numbers: NDArray[np.intp],
-    filled: NDArray[np.bool_],
-    letters: NDArray[np.uint8],
-    kinds: NDArray[np.intp],
-    reading: Reading,
+    numbers: Coded, filled: NDArray[np.bool_], letters: NDArray[np.uint8], kinds: Coded, reading: Reading
 ) -> Found:
     """Spans of one side: `filled`, shape (slots,), says which slots hold words, `letters` and `kinds` what tags are."""
     tags = np.zeros(len(filled), np.intp)
     tags[filled] = numbers
     letter, kind = letters[tags], kinds[tags]
     between = (letter[:-1] * (len(LETTERS) + 1) + letter[1:]) * 2 + (kind[:-1] != kind[1:])
-    happens = _table(reading.boundary)[between]
+    happens = _table(reading.boundary)[between.astype(np.intp)]
     begins = (happens & BEGINS).astype(np.bool_)
     begins |= ~filled[:-1]  # a span whose begin nothing tells reaches back to that of its sentence
-    first = np.maximum.accumulate(np.where(begins, np.arange(1, len(filled)), 0))[:-1]
+    first = np.maximum.accumulate(begins * np.arange(1, len(filled), dtype=np.int32))[:-1]
     ends = (happens[1:] & ENDS).astype(np.bool_)
     if reading.openers:
         opens = np.array([one in reading.openers for one in (*LETTERS, "*")], np.bool_)

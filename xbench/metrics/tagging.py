@@ -14,6 +14,7 @@ from xbench.metrics.spans import (
     LENIENT_WHOLE_TAGS,
     OUTSIDE,
     STRICT,
+    Coded,
     Numbers,
     Reading,
     SpanOf,
@@ -38,9 +39,10 @@ def count_all_tokens(predictions: Sequence[Sequence[str] | None], examples: Sequ
     """As `count_tokens` for each sentence, shape (sentences, 2)."""
     del language
     corpus = _Corpus.of(predictions, examples)
-    right = corpus.sentence[(corpus.gold == corpus.guessed) & ~corpus.unanswered[corpus.sentence]]
-    columns = (np.bincount(right, minlength=len(examples)), corpus.lengths)
-    return np.stack(columns, axis=1).astype(np.float64)
+    sentence = np.repeat(np.arange(len(examples)), corpus.lengths)
+    right = np.bincount(sentence[corpus.gold == corpus.guessed], minlength=len(examples))
+    right[[prediction is None for prediction in predictions]] = 0
+    return np.stack([right, corpus.lengths], axis=1).astype(np.float64)
 
 
 def _checked(prediction: Sequence[str], gold: Tagged) -> Sequence[str]:
@@ -59,14 +61,12 @@ def _checked(prediction: Sequence[str], gold: Tagged) -> Sequence[str]:
 class _Corpus:
     """Tags of all sentences as numbers."""
 
-    gold: NDArray[np.intp]
+    gold: Coded
     """Shape (words,): number of the tag of each word, sentence after sentence."""
-    guessed: NDArray[np.intp]
+    guessed: Coded
     """The same of the predictions; OUTSIDE throughout where there is none."""
     lengths: NDArray[np.intp]
     """Shape (sentences,): words of each."""
-    unanswered: NDArray[np.bool_]
-    """Shape (sentences,): whether there is no prediction."""
     tags: tuple[str, ...]
     """By number."""
 
@@ -74,30 +74,18 @@ class _Corpus:
     def of(cls, predictions: Sequence[Sequence[str] | None], examples: Sequence[Tagged]) -> "_Corpus":
         """Raises ScoringError unless there is one tag for each word of every sentence that has a prediction."""
         gold = [example.tags for example in examples]
-        guessed = [(OUTSIDE,) * len(tags) if one is None else one for one, tags in zip(predictions, gold, strict=True)]
         lengths = list(map(len, gold))
+        guessed = [(OUTSIDE,) * n if one is None else one for one, n in zip(predictions, lengths, strict=True)]
         shapes = set(map(type, guessed))
-        if any(issubclass(one, str) or not issubclass(one, Sequence) for one in shapes) or lengths != list(
-            map(len, guessed)
-        ):
+        if not all(issubclass(shape, Sequence) and not issubclass(shape, str) for shape in shapes):
+            _refuse(predictions, examples)
+        if list(map(len, guessed)) != lengths:
             _refuse(predictions, examples)
         numbers = Numbers()
-        words = sum(lengths)
-        corpus = cls(
-            gold=numbers.of(gold, words),
-            guessed=numbers.of(guessed, words),
-            lengths=np.array(lengths, np.intp),
-            unanswered=np.array([one is None for one in predictions], np.bool_),
-            tags=tuple(numbers),
-        )
-        if not all(isinstance(tag, str) for tag in corpus.tags):
+        ours, theirs = numbers.of(gold), numbers.of(guessed)
+        if not all(isinstance(tag, str) for tag in numbers):
             _refuse(predictions, examples)
-        return corpus
-
-    @property
-    def sentence(self) -> NDArray[np.intp]:
-        """Shape (words,): the sentence of each word."""
-        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+        return cls(ours, theirs, np.array(lengths, np.intp), tuple(numbers))
 
 
 def _refuse(predictions: Sequence[Sequence[str] | None], examples: Sequence[Tagged]) -> NoReturn:

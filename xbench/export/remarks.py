@@ -1,0 +1,144 @@
+"""What a reader must know beside the numbers: doubts, gaps, and what may not be compared."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from xbench.board import Board
+from xbench.export.grid import COLLAPSED
+from xbench.export.view import Entry, Shown
+
+NAMED = 8
+"""Names in a list before the rest is only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One sentence below a table."""
+
+    text: str
+    warns: bool = False
+    """Whether it tells of something wrong or not comparable, rather than how to read the table."""
+
+
+def remarks(one: Shown) -> tuple[Remark, ...]:
+    """What is to be said of one table, how to read it first."""
+    if not one.entries:
+        return tuple(_missing(one))
+    said = [*_reading(one), *_ranks(one), *_seeds(one), *_comparability(one), *_incomplete(one), *_missing(one)]
+    for measure in dict.fromkeys(m.caveat for e in one.entries for name, m in e.measures.items() if name == "gap"):
+        said += [Remark(f"gap: {measure}", warns=True)] if measure else []
+    if one.left_out:
+        total = one.left_out + len(one.entries)
+        said.append(
+            Remark(
+                f"The first {len(one.entries)} of {total} encoders are shown; --encoder names others, --format csv "
+                f"writes all."
+            )
+        )
+    return tuple(said)
+
+
+def of_board(board: Board) -> tuple[Remark, ...]:
+    """What is to be said of the whole board: records that stand there twice, and files that were refused."""
+    twice = [Remark(f"twice: {note}", warns=True) for note in board.notes]
+    refused = [Remark(f"refused {reject.file}: {reject.why}", warns=True) for reject in board.rejects]
+    empty = [Remark("No records here yet.")] if board.runs.empty else []
+    return (*empty, *twice, *refused)
+
+
+def _reading(one: Shown) -> list[Remark]:
+    single = {e.column.encoder for e in one.entries if any(cell.seeds == 1 for cell in e.column.cells.values())}
+    several = any(cell.seeds > 1 for e in one.entries for cell in e.column.cells.values())
+    over = {
+        "test examples, given this seed, where there is one seed": bool(single),
+        "seeds and test examples where there are several": several,
+    }
+    told = ", and over ".join(text for text, there in over.items() if there)
+    return [Remark(f"± and [ ]: 95 % interval over {told}.")]
+
+
+def _ranks(one: Shown) -> list[Remark]:
+    ranks = [entry.column.rank for entry in one.entries if entry.column.rank]
+    if not ranks:
+        return [Remark("No ranks: fewer than two complete zero-shot encoders that may be compared.")]
+    text = "Rank: the places left open by differences in the mean of targets, "
+    text += (
+        "paired by test item, "
+        if all(rank.paired for rank in ranks)
+        else "by the intervals of the cells where counts are not compared item by item, "
+    )
+    text += f"Holm over all pairs, 5 %; among {max(rank.among for rank in ranks)} on the whole board"
+    return [Remark(text + (", whatever is shown." if one.cut or _some_encoders(one) else "."))]
+
+
+def _some_encoders(one: Shown) -> bool:
+    return len(one.entries) < len(one.table.columns)
+
+
+def _seeds(one: Shown) -> list[Remark]:
+    said = []
+    single = [e for e in one.entries if any(cell.seeds == 1 for cell in e.column.cells.values())]
+    if single:
+        who = "all" if len(single) == len(one.entries) else _some(e.column.encoder for e in single)
+        said.append(
+            Remark(f"One seed ({who}): with another one the numbers, and the ranks, may be others.", warns=True)
+        )
+    for entry in one.entries:
+        if lost := entry.column.collapsed:
+            runs = len(entry.column.runs)
+            said.append(
+                Remark(
+                    f"{COLLAPSED} collapsed: {entry.column.encoder}: {len(lost)} of {runs} runs never left chance "
+                    f"({100 * len(lost) / runs:.0f} %; seeds {_some(map(str, lost))}); they count in its numbers.",
+                    warns=True,
+                )
+            )
+    return said
+
+
+def _comparability(one: Shown) -> list[Remark]:
+    said = []
+    for letter, differs in one.groups.items():
+        members = [entry.column.encoder for entry in one.entries if entry.group == letter]
+        if differs and members:
+            text = f"may not be compared: {letter} ({_some(members)}) with A: {'; '.join(differs)}"
+            said.append(Remark(text, warns=True))
+    oracles = [entry for entry in one.entries if not entry.column.zero_shot]
+    if oracles:
+        who = _some(f"{e.column.encoder} {e.column.recipe}" for e in oracles)
+        rules = _some(e.column.rule for e in oracles)
+        said.append(Remark(f"not zero-shot ({rules}), never ranked: {who}", warns=True))
+    return said
+
+
+def _incomplete(one: Shown) -> list[Remark]:
+    """Encoders that lack languages; the mean of those that all have stands in the table."""
+    by_lack: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in one.entries:
+        lacks = tuple(code for code in one.table.languages if code not in entry.column.cells)
+        if lacks and entry.column.mean(one.table.languages) is None:
+            by_lack.setdefault(lacks, []).append(entry)
+    return [
+        Remark(
+            f"incomplete, so without mean and rank: {_some(e.column.encoder for e in entries)} "
+            f"({len(one.table.languages) - len(lacks)}/{len(one.table.languages)}; lacks {_some(lacks)})",
+            warns=True,
+        )
+        for lacks, entries in by_lack.items()
+    ]
+
+
+def _missing(one: Shown) -> list[Remark]:
+    """Why languages have no score; one line for each reason."""
+    reasons: dict[str, dict[str, None]] = {}
+    told = [*one.table.missing.items(), *(item for entry in one.entries for item in entry.missing.items())]
+    for language, why in told:
+        reasons.setdefault(why.replace(repr(language), "…"), {})[language] = None
+    return [Remark(f"missing {_some(codes)}: {why}", warns=True) for why, codes in reasons.items()]
+
+
+def _some(names: Iterable[str]) -> str:
+    """Names, the first of them if there are many."""
+    each: Sequence[str] = tuple(dict.fromkeys(names))
+    rest = len(each) - NAMED
+    return ", ".join(each[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
