@@ -4,6 +4,9 @@ from dataclasses import replace
 
 from xbench.recipe import Book, Recipe
 
+_MARGIN = 1.04
+"""What LASER's tasks/WikiMatrix/README.md calls a good choice for most of its 1,620 language pairs."""
+
 _xtreme = {
     "pairs": Recipe(name="xtreme", epochs=5, batch=32, rate=2e-5, length=128, select_every=200),
     "choices": Recipe(name="xtreme", epochs=5, batch=32, rate=2e-5, length=128, select_every=200),
@@ -13,6 +16,7 @@ _xtreme = {
         answer=30, nbest=20, selection="last",
     ),
     "retrieval": Recipe(name="xtreme", length=512, selection="none", middle=True, pooling="mean"),
+    "mining": Recipe(name="xtreme", length=512, selection="oracle", middle=True, pooling="mean"),
 }  # fmt: skip
 
 xtreme = Book(
@@ -36,7 +40,10 @@ standard = Book(
     title="XTREME's fine-tuning; sentence vectors as the checkpoint itself pools them, else the mean of the last layer",
     cite="hu-etal-2020-xtreme",
     kinds={kind: recipe.renamed("standard") for kind, recipe in _xtreme.items()}
-    | {"retrieval": Recipe(name="standard", length=512, selection="none")},
+    | {
+        "retrieval": Recipe(name="standard", length=512, selection="none"),
+        "mining": Recipe(name="standard", length=512, selection="none", threshold=_MARGIN),
+    },
     tasks={"xnli": {"select_every": 100}, "udpos": {"select_every": 500}},
 )
 
@@ -57,7 +64,8 @@ small = Book(
         if kind == "retrieval"
         else replace(recipe, name="small", rate=5e-4, warmup=100)
         for kind, recipe in _xtreme.items()
-    },
+    }
+    | {"mining": replace(_xtreme["mining"], name="small", centre=True, selection="none", threshold=_MARGIN)},
 )
 
 _mini = Recipe(

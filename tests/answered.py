@@ -12,7 +12,7 @@ from xbench import store
 from xbench.record import Counts, Missing, Record, Run, Score, TokenizerFigures
 from xbench.resample import wilson
 
-FIFTEEN = tuple("en ar bg de el es fr hi ru sw th tr ur vi zh".split())
+FIFTEEN = ("en", "ar", "bg", "de", "el", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh")
 
 
 def answers(
@@ -26,9 +26,7 @@ def answers(
     for one, hits in right.items():
         low, high = wilson(hits.sum(), items)
         scores.append(
-            Score(
-                language=one, split="test", metric="accuracy", n=items, value=float(hits.mean()), low=low, high=high
-            )
+            Score(language=one, split="test", metric="accuracy", n=items, value=float(hits.mean()), low=low, high=high)
         )
     made = record(
         run, scores=tuple(scores), missing=tuple(Missing(language=one, split="test", why="not there") for one in missing),
@@ -63,5 +61,7 @@ def many(
         for seed in range(seeds):
             run = replace(RUN, task=task, encoder=encoder, source=languages[0], seed=seed)
             ease = {one: 0.9 - 0.03 * place - 0.4 * i / len(languages) for i, one in enumerate(languages)}
-            runs.append(answers(run, ease, items=items, fertility={one: 1.2 + i / 20 for i, one in enumerate(languages)}))
+            runs.append(
+                answers(run, ease, items=items, fertility={one: 1.2 + i / 20 for i, one in enumerate(languages)})
+            )
     return board_of(folder, runs)

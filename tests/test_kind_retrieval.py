@@ -134,6 +134,12 @@ def test_of_equal_sentences_the_first_is_found_whatever_rounding_says(checkpoint
     assert [one.ahead_to_source for one in found] == [0, 1, 0]
 
 
+def test_a_sentence_without_a_translation_is_refused(checkpoint: Checkpoint) -> None:
+    _, setting = open_once(checkpoint("bert"), kind)
+    with pytest.raises(BadOption, match=r"1 of 2 rows have a sentence without a translation.*kind mining"):
+        kind.encode([Bitext("the", "red"), Bitext(None, "red")], setting, training=False)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_vector_that_is_not_finite_is_refused(value: float, checkpoint: Checkpoint) -> None:
     _, setting = open_once(checkpoint("bert"), kind)

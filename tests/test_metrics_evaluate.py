@@ -20,7 +20,7 @@ from xbench import catalogue
 from xbench.errors import ScoringError
 from xbench.metrics import for_labels, load
 from xbench.metrics.modules import CONVENTIONS
-from xbench.task import Bitext, Choice, Pair, Retrieved, Span, Tagged
+from xbench.task import Bitext, Choice, Mined, Pair, Retrieved, Span, Tagged
 
 LABELS = ("entailment", "neutral", "contradiction")
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
@@ -58,8 +58,13 @@ def retrieved(rng: random.Random, n: int) -> tuple[list[Any], list[Any]]:
     ]
 
 
+def mined(rng: random.Random, n: int) -> tuple[list[Any], list[Any]]:
+    partners = [i if rng.random() < 0.6 else -1 for i in range(n)]
+    return [{"source": rng.choice((one, rng.randrange(-1, n)))} for one in partners], partners
+
+
 MADE: dict[type, Callable[[random.Random, int], tuple[list[Any], list[Any]]]] = {
-    Pair: labelled, Tagged: tagged, Span: answered, Bitext: retrieved,
+    Pair: labelled, Tagged: tagged, Span: answered, Bitext: retrieved, Mined: mined,
 }  # fmt: skip
 OBJECTS = {"example-near-miss": Pair}
 """Metrics that take any shape; a new one says here which it is meant for, or sets Metric.example."""
@@ -67,7 +72,7 @@ OBJECTS = {"example-near-miss": Pair}
 
 def shape_of(name: str) -> type:
     shape = catalogue.metric(name).example
-    shape = shape[0] if isinstance(shape, tuple) else shape
+    shape = Mined if name.startswith("mining_") else shape[0] if isinstance(shape, tuple) else shape
     if shape is object:
         shape = OBJECTS.get(name, Tagged if name.startswith(("span_", "token_")) else object)
     assert shape in MADE, (
@@ -85,6 +90,8 @@ def as_ours(shape: type, given: Any, wanted: Any, place: int) -> tuple[Any, Any]
         return tuple(given), Tagged(tuple("w" for _ in wanted), tuple(wanted))
     if shape is Span:
         return given, Span("q", "c", tuple(wanted), (0,) * len(wanted))
+    if shape is Mined:
+        return Mined(place, given["source"]), Bitext("", "" if wanted >= 0 else None)
     return Retrieved(item=place, **given), Bitext(wanted["foreign"], wanted["source"])
 
 
@@ -235,6 +242,6 @@ def test_importing_metrics_does_not_import_evaluate() -> None:
 
 
 def test_every_convention_is_tried() -> None:
-    assert set(MADE) | {Choice} == set(CONVENTIONS)
+    assert set(MADE) - {Mined} | {Choice} == set(CONVENTIONS)
     found = CONVENTIONS[Choice].read(1, 1, 0)
     assert found == (1, Choice("", (), 1))

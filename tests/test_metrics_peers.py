@@ -1,7 +1,6 @@
 """Agreement with the scorers that others use: seqeval for spans, scikit-learn for accuracy."""
 
 import random
-import time
 
 import numpy as np
 import pytest
@@ -99,10 +98,3 @@ def test_accuracy_is_that_of_scikit_learn(n: int) -> None:
     ):
         counts = metrics.count(examples, answers, ["en"] * n, names, [classification.accuracy])
         assert metrics.close(classification.accuracy, counts.rows) == pytest.approx(theirs, abs=1e-12)
-
-
-def test_spans_of_ten_thousand_sentences_are_counted_in_well_under_two_seconds() -> None:
-    gold, guessed = sequences(IOB, 5)
-    began = time.process_time()
-    counted(tagging.span_f1, gold, guessed)
-    assert time.process_time() - began < 1.0

@@ -136,9 +136,12 @@ def test_names_of_the_sets_own_configurations() -> None:
 
 
 def test_offline_tasks_are_the_registered_ones_on_other_data() -> None:
-    assert set(OFFLINE) == {"pawsx", "tatoeba", "wikiann", "xnli", "xquad"}
+    # Mining has no registered task: no data set on the Hub is known to hold whole corpora.
+    assert set(OFFLINE) == {"mining", "pawsx", "tatoeba", "wikiann", "xnli", "xquad"}
     by_name = {task.name: task for task in TASKS}
     for name, task in OFFLINE.items():
+        if name == "mining":
+            continue
         origin = by_name[name]
         assert task.name == f"{name}-offline"
         assert task.targets == origin.targets

@@ -157,6 +157,18 @@ TRAPS = {
             "test_opening::test_own_pooling",
             "test_kind_retrieval::test_the_checkpoint_chooses_the_pooling_unless_the_recipe_does",
         ),
+        "BUCC is mining: margins, and a threshold that is tuned on dev": (
+            "test_kind_mining::test_a_fixed_threshold_is_zero_shot_and_a_tuned_one_never_is",
+            "test_kind_mining::test_the_order_of_the_rows_tells_nothing",
+            "test_kind_mining::test_a_sentence_that_stands_twice_is_never_proposed",
+            "test_mining::test_pairs_are_those_of_a_loop",
+            "test_mining::test_the_threshold_is_that_of_the_scripts_where_no_scores_are_equal",
+            "test_metrics_golden::test_xtreme_bucc",
+        ),
+        "gold pairs only are another task than mining": (
+            "test_kind_mining::test_a_sentence_without_a_partner_costs_precision",
+            "test_data::test_examples_of_the_wrong_shape",
+        ),
         "layer and pooling stand in the signature": (
             "test_traps_everywhere::test_layer_and_pooling_stand_in_the_signature",
         ),

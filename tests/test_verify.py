@@ -19,7 +19,7 @@ import toy
 import xbench
 from xbench.errors import NoSuchData, StoreError
 from xbench.resample import wilson
-from xbench.task import Label, Option, Retrieved
+from xbench.task import Label, Mined, Option, Retrieved
 from xbench.verify import Report, verify
 from xbench.verify.gold import restored
 
@@ -34,7 +34,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, toy_mirror: Path) -> Path:
     folder = tmp_path_factory.mktemp("verify")
     encoder = tiny.build("bert", folder / "bert")
     outcome = xbench.run(str(encoder), TASKS, recipe=str(toy.RECIPE), data=toy_mirror, board=folder / "board")
-    assert len(outcome.ran) == len(TASKS) == 5
+    assert len(outcome.ran) == len(TASKS) == 6
     return folder / "board"
 
 
@@ -53,10 +53,10 @@ def test_a_board_as_it_was_written_holds(whole: Path, toy_mirror: Path) -> None:
     from_counts, from_gold = verify(whole, tasks=TASKS), verify(whole, data=toy_mirror, tasks=TASKS)
     for report in (from_counts, from_gold):
         assert report.holds, [str(fault) for fault in report.faults]
-        assert (report.records, report.counts_files, report.notes) == (5, 5, ())
-        # Pairs, tags and choices have a metric, spans and retrieval two, in each of three languages.
-        assert report.scores >= 7 * 3
-    assert (from_counts.gold, from_gold.gold) == (0, 5)
+        assert (report.records, report.counts_files, report.notes) == (6, 6, ())
+        # Pairs, tags, choices and mining have a metric, spans and retrieval two, in each of three languages.
+        assert report.scores >= 8 * 3
+    assert (from_counts.gold, from_gold.gold) == (0, 6)
     assert {path: path.read_bytes() for path in whole.rglob("*") if path.is_file()} == before
 
 
@@ -164,7 +164,7 @@ def test_what_was_changed_in_the_counts_is_found_though_the_hash_was_mended(boar
     put(board, edit(table_of(board)))
     report = verify(board, tasks=TASKS)
     assert code in codes(report), [str(fault) for fault in report.faults]
-    assert report.records == 5
+    assert report.records == 6
 
 
 def link(board: Path) -> None:
@@ -218,7 +218,7 @@ def test_noise_for_counts_is_a_fault_of_that_file(board: Path) -> None:
 def test_two_boards_with_the_same_run_are_told(whole: Path, board: Path) -> None:
     report = verify(whole, board, tasks=TASKS)
     assert codes(report) == {"twice"}
-    assert len(report.faults) == 5
+    assert len(report.faults) == 6
 
 
 @pytest.mark.parametrize("kind", ["pairs", "tags", "spans", "choices", "retrieval"])
@@ -344,6 +344,7 @@ def test_predictions_come_back_as_metrics_know_them() -> None:
     assert (type(option), option) == (Option, 2)
     assert option.probability != option.probability
     assert restored({"item": 1, "to_source": 2, "from_source": 3}) == Retrieved(1, 2, 3)
+    assert restored({"item": 1, "source": 2, "score": 1.25}) == Mined(1, 2, 1.25)
     assert restored(["O", "B-PER"]) == ("O", "B-PER")
     assert restored(None) is None
     assert restored({"something": "else"}) == {"something": "else"}
@@ -358,7 +359,7 @@ def test_the_command_says_what_differs_and_exits_with_2(board: Path, toy_mirror:
     tasks = [word for path in TASKS for word in ("--task", path)]
     good = xbench_verify("--board", board, "--data", toy_mirror, *tasks)
     assert good.returncode == 0, good.stdout + good.stderr
-    assert good.stdout.startswith("5 records, ")
+    assert good.stdout.startswith("6 records, ")
     assert good.stdout.count("\n") == 1
     change(board, lambda t: first_score(t).update(low=first_score(t)["value"]))
     bad = xbench_verify("--board", board)
@@ -369,4 +370,4 @@ def test_the_command_says_what_differs_and_exits_with_2(board: Path, toy_mirror:
     told = json.loads(xbench_verify("--board", board, "--json").stdout)
     assert told["holds"] is False
     assert [fault["code"] for fault in told["faults"]] == ["interval"]
-    assert told["records"] == 5
+    assert told["records"] == 6

@@ -112,23 +112,20 @@ def drawn(cells: Cells, languages: Sequence[str], *, paired: bool, draws: int = 
 def _over_items(
     cells: Cells, languages: Sequence[str], paired: bool, draws: int, generator: np.random.Generator
 ) -> Values:
-    """What other items would have moved, shape (draws, languages)."""
+    """What other items would have moved, shape (draws, languages): normal, with the covariance that items give."""
     keys: dict[tuple[str, str], int] = {}
     places = [
         np.array([keys.setdefault(("" if paired else one, id), len(keys)) for id in cells.ids[one]])
         for one in languages
     ]
-    moved = np.zeros((draws, len(languages)))
-    parts = []
-    for language in languages:
+    gives = np.zeros((len(keys), len(languages)))
+    for column, (language, place) in enumerate(zip(languages, places, strict=True)):
         mean = cells.influences[language].mean(axis=0)
-        parts.append((mean - mean.mean()) / len(mean))
-    some = max(1, (1 << 22) // max(len(keys), 1))
-    for begin in range(0, draws, some):
-        noise = generator.standard_normal((min(some, draws - begin), len(keys)))
-        for column, (place, part) in enumerate(zip(places, parts, strict=True)):
-            moved[begin : begin + len(noise), column] = np.einsum("di,i->d", noise[:, place], part)
-    return moved
+        gives[place, column] = (mean - mean.mean()) / len(mean)
+    variances, directions = np.linalg.eigh(np.einsum("ia,ib->ab", gives, gives))
+    # The symmetric root is the only one that does not depend on the signs of the directions.
+    root = (directions * np.sqrt(np.maximum(variances, 0.0))) @ directions.T
+    return np.asarray(generator.standard_normal((draws, len(languages))) @ root)
 
 
 def measures(

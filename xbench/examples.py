@@ -5,7 +5,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,24 @@ def read_counts(path: Path, record: Record) -> Counts:
     return Counts(ids=ids, languages=languages, columns=columns, rows=rows)
 
 
+def read_columns(path: Path, record: Record, metric: str) -> pa.Table:
+    """Languages, ids (texts, as dictionaries) and the counts of one metric (float64): for a reader in a hurry.
+
+    Raises BadRecord where the file is not the one that was written, or does not hold them.
+    """
+    texts = ("language", "id")
+    table = _examples(path, record, lambda name: name in texts or name.startswith(f"{metric}."), texts)
+    where = path.with_name(_file(path, record))
+    if tuple(table.column_names[:2]) != texts or table.num_columns < 3:
+        raise BadRecord(f"{where} does not hold counts of {metric}")
+    coded = [pa.field(name, pa.dictionary(pa.int32(), pa.string()), nullable=False) for name in texts]
+    counts = [pa.field(name, pa.float64(), nullable=False) for name in table.column_names[2:]]
+    try:
+        return table.cast(pa.schema([*coded, *counts]))
+    except (pa.ArrowException, ValueError) as cause:  # another type, or something missing
+        raise BadRecord(f"{where} does not hold counts: {cause}") from cause
+
+
 def read_predictions(path: Path, record: Record) -> tuple[Any, ...]:
     """The predictions beside a record, in the order of the counts: plain JSON values, None where none came.
 
@@ -49,8 +67,13 @@ def read_predictions(path: Path, record: Record) -> tuple[Any, ...]:
         raise BadRecord(f"{path}: a prediction is not JSON: {cause}") from cause
 
 
-def _examples(path: Path, record: Record) -> pa.Table:
-    """The table beside a record. Raises BadRecord where it is not the one that was written."""
+def _examples(
+    path: Path, record: Record, wanted: Callable[[str], bool] = lambda _: True, quick: Sequence[str] = ()
+) -> pa.Table:
+    """The table beside a record, or those of its columns that are wanted; `quick` ones as dictionaries.
+
+    Raises BadRecord where it is not the one that was written.
+    """
     parquet = path.with_name(_file(path, record))
     try:
         if parquet.is_symlink():
@@ -58,7 +81,8 @@ def _examples(path: Path, record: Record) -> pa.Table:
         raw = parquet.read_bytes()
         if record.examples is None or hashlib.sha256(raw).hexdigest() != record.examples.sha256:
             raise BadRecord(f"{parquet} is not the file that was written with {path.name}: its hash differs")
-        return pq.read_table(pa.BufferReader(raw))
+        file = pq.ParquetFile(pa.BufferReader(raw), read_dictionary=list(quick))
+        return file.read([name for name in file.schema_arrow.names if wanted(name)])
     except (OSError, pa.ArrowException) as cause:
         raise BadRecord(f"{parquet} cannot be read: {cause}") from cause
 

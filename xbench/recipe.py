@@ -10,8 +10,8 @@ from xbench.errors import BadOption
 
 Selection: TypeAlias = Literal["source-dev", "last", "none", "oracle"]
 """How the checkpoint is chosen: best on the source's dev split; the last; nothing is trained at all; or for each
-language the best on its own dev split, which is no zero-shot transfer any more. Where nothing is trained, oracle chooses
-the threshold of each language (mining)."""
+language the best on its own dev split, which is no zero-shot transfer any more. Where nothing is trained, oracle
+chooses the threshold of each language (mining)."""
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
 Method: TypeAlias = Literal["full", "frozen-embeddings"]

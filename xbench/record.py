@@ -69,7 +69,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """The checkpoint, or the threshold, that a target's own dev split chose, and what that brought on its test split."""
+    """The checkpoint, or threshold, that a target's own dev split chose, and what that brought on its test split."""
 
     split: str
     """The dev split that chose, as `language/split`."""

@@ -113,6 +113,8 @@ def difference(
 def difference_spread(candidate: Cells, base: Cells, weights: Mapping[str, float], *, paired: bool = True) -> Spread:
     """The parts of `difference`, for a reader that moderates some of them before it closes."""
     for language in weights:
+        if candidate.ids.get(language, ()) == base.ids.get(language, ()):
+            continue
         ours, theirs = set(candidate.ids.get(language, ())), set(base.ids.get(language, ()))
         if ours != theirs:
             some = ", ".join(sorted(ours ^ theirs)[:3])
@@ -185,6 +187,10 @@ def _places(
     sides: Sequence[tuple[Cells, Mapping[str, float]]], paired: bool
 ) -> tuple[list[dict[str, NDArray[np.intp]]], int]:
     """For each encoder: language -> place of each of its items among all; and how many items there are in all."""
+    (first, *others) = [("" if paired else one, cells.ids[one]) for cells, weights in sides for one in weights]
+    if all(one == first for one in others):  # one list of items for all: they need not be looked up
+        whole = np.arange(len(first[1]))
+        return [dict.fromkeys(weights, whole) for _, weights in sides], len(whole)
     numbers: dict[tuple[str, str], int] = {}
     known: dict[tuple[str, tuple[str, ...]], NDArray[np.intp]] = {}
     places: list[dict[str, NDArray[np.intp]]] = []

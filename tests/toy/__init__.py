@@ -9,7 +9,8 @@ from datasets import ClassLabel, Features, Sequence, Value
 
 LANGUAGES = ("en", "de", "xx")
 SIZES = {"train": 48, "validation": 16, "test": 16}
-TASKS = {kind: Path(__file__).with_name(f"{kind}.py") for kind in ("pairs", "tags", "spans", "choices", "retrieval")}
+KINDS = ("pairs", "tags", "spans", "choices", "retrieval", "mining")
+TASKS = {kind: Path(__file__).with_name(f"{kind}.py") for kind in KINDS}
 RECIPE = Path(__file__).with_name("recipe.py")
 
 WORDS = {
@@ -93,6 +94,13 @@ def _translation(language: str, rng: random.Random) -> dict[str, Any]:
     return {"sentence1": foreign, "sentence2": source}
 
 
+def _alone(language: str, rng: random.Random) -> dict[str, Any]:
+    """Half of the sentences have a translation, a quarter are foreign ones without, a quarter source ones without."""
+    row = _translation(language, rng)
+    side = rng.choice(("", "", "sentence1", "sentence2"))
+    return row | ({side: None} if side else {})
+
+
 TEXT = Value("string")
 DATASETS = {
     "pairs": ({"text": TEXT, "label": ClassLabel(names=["sport", "politics"])}, _section),
@@ -107,4 +115,5 @@ DATASETS = {
     ),
     "choices": ({"premise": TEXT, "choice1": TEXT, "choice2": TEXT, "label": Value("int32")}, _option),
     "retrieval": ({"sentence1": TEXT, "sentence2": TEXT}, _translation),
+    "mining": ({"sentence1": TEXT, "sentence2": TEXT}, _alone),
 }

@@ -8,5 +8,8 @@ recipe = Book(
     name="toy",
     title="A few steps",
     kinds=dict.fromkeys(("pairs", "tags", "spans", "choices"), _few)
-    | {"retrieval": Recipe(name="toy", length=32, selection="none")},
+    | {
+        "retrieval": Recipe(name="toy", length=32, selection="none"),
+        "mining": Recipe(name="toy", length=32, selection="none", threshold=1.0),
+    },
 )

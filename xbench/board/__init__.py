@@ -13,7 +13,7 @@ from xbench.board.collapse import collapsed
 from xbench.board.ranking import ranked
 from xbench.board.reading import Frames
 from xbench.board.spread import measured
-from xbench.board.table import Cell, Column, Rank, Table, columns_of, sharpened
+from xbench.board.table import Cell, Column, Rank, Table, columns_of, numbered, sharpened
 from xbench.disparity import Measure
 from xbench.errors import ScoringError, XbenchError
 from xbench.influence import Cells, cells_of
@@ -56,9 +56,10 @@ class Board:
             name: pd.Categorical(self.runs[name]).take(at)
             for name in ("task", "encoder", "recipe", "source", "rule", "signature")
         }
-        headline = pd.Categorical(self.runs["metric"]).take(at)
         frame = self.scores.assign(**of_run, seed=self.runs["seed"].to_numpy()[at])
-        frame["headline"] = frame["metric"].astype(object).to_numpy() == np.asarray(headline, object)
+        ranks = pd.Categorical(self.runs["metric"])
+        codes = frame["metric"].cat.categories.get_indexer(ranks.categories)[ranks.codes]
+        frame["headline"] = frame["metric"].cat.codes.to_numpy() == codes[at]
         return frame[list(COLUMNS)]
 
     def tasks(self) -> tuple[str, ...]:
@@ -77,10 +78,9 @@ class Board:
     def tables(self, tasks: Sequence[str] = ()) -> tuple[Table, ...]:
         """One table for each task and each metric that ranks it, those asked for or all, ranked on the whole board."""
         frame = self.frame()
-        frame = frame[frame["headline"]]
         wanted = dict.fromkeys(zip(self.runs["task"], self.runs["metric"], strict=True))
         return tuple(
-            self._table(task, metric, frame[(frame["task"] == task) & (frame["metric"] == metric)])
+            self._table(task, metric, frame[frame["headline"] & (frame["task"] == task) & (frame["metric"] == metric)])
             for task, metric in wanted
             if not tasks or task in tasks
         )
@@ -126,7 +126,8 @@ class Board:
         return cells_of(tables, for_columns(installed(metric), tables[0].columns))
 
     def _table(self, task: str, metric: str, frame: pd.DataFrame) -> Table:
-        mine = self.missing[self.runs["task"].to_numpy()[self.missing["run"].to_numpy(int)] == task]
+        mine = self.missing[(self.runs["task"] == task).to_numpy()[self.missing["run"].to_numpy(int)]]
+        mine = mine[mine["metric"].isin(("", metric))]  # one that is missing for another metric alone is there
         why = dict(zip(mine["language"], mine["why"], strict=True))
         scored = dict.fromkeys(map(str, frame["language"].unique()))
         missing = {language: reason for language, reason in why.items() if language not in scored}
@@ -141,14 +142,12 @@ class Board:
 
         lost = collapsed(frame, self.runs, chance)
         seeds = self.runs["seed"].to_list()
-        sharp = tuple(
-            replace(
-                sharpened(column, found) if (found := cells(column)) else column,
-                collapsed=tuple(int(seeds[run]) for run in column.runs if run in lost),
-            )
-            for column in table.columns
-        )
-        return ranked(replace(table, columns=sharp), cells)
+        sharp = []
+        for column in table.columns:
+            of_seeds = tuple(int(seeds[run]) for run in column.runs if run in lost)
+            told = replace(column, collapsed=of_seeds) if of_seeds else column
+            sharp.append(sharpened(told, found) if (found := cells(column)) else told)
+        return ranked(replace(table, columns=tuple(sharp)), cells)
 
 
 def load_board(*boards: str | Path) -> Board:
@@ -164,25 +163,21 @@ def load_board(*boards: str | Path) -> Board:
 def _once(frames: Frames) -> tuple[Frames, tuple[str, ...]]:
     """Leave out scores of runs that an earlier record holds already, and say so."""
     name = ["task", "encoder", "recipe", "source", "seed", "signature"]
-    twice = frames.runs.duplicated(name, keep="first").to_numpy(bool)
-    if not twice.any():
+    if not frames.runs.duplicated(name).any():
         return frames, ()
-    where = frames.runs.groupby(name, sort=False).ngroup().to_numpy()
-    first: dict[tuple[int, str, str], float] = {}
-    keep = np.ones(len(frames.scores), bool)
-    again: dict[str, str] = {}
-    suspects = np.isin(where[frames.scores["run"].to_numpy()], where[twice])
-    for place in np.flatnonzero(suspects):
-        row = frames.scores.iloc[place]
-        key = (int(where[row["run"]]), str(row["language"]), str(row["metric"]))
-        if key not in first:
-            first[key] = row["value"]
-            continue
-        keep[place] = False
-        same = "the same numbers" if first[key] == row["value"] else "other numbers; the first stand"
-        again[str(frames.runs["file"].iloc[row["run"]])] = same
-    notes = tuple(f"{file}: a run that stands on the boards already, with {same}" for file, same in again.items())
-    return replace(frames, scores=frames.scores[keep].reset_index(drop=True)), notes
+    scores = frames.scores
+    run = scores["run"].to_numpy()
+    named = numbered(frames.runs[one] for one in name)
+    cell = numbered([named[run], scores["language"], scores["metric"]])
+    again = pd.Series(cell).duplicated().to_numpy()
+    first = scores["value"].to_numpy()[~again][cell]
+    other = set(run[again & (first != scores["value"].to_numpy())].tolist())
+    notes = tuple(
+        f"{frames.runs['file'].iloc[one]}: a run that stands on the boards already, with "
+        + ("other numbers; the first stand" if one in other else "the same numbers")
+        for one in np.unique(run[again]).tolist()
+    )
+    return replace(frames, scores=scores[~again].reset_index(drop=True)), notes
 
 
 def _together(parts: Sequence[Counts]) -> Counts:

@@ -1,5 +1,6 @@
 """Runs that collapsed: fine-tuning that never left chance, or one answer to everything. Kept, counted, and told."""
 
+import numpy as np
 import pandas as pd
 
 NOTHING = 0.01
@@ -15,15 +16,14 @@ def collapsed(frame: pd.DataFrame, runs: pd.DataFrame, chance: float) -> frozens
     """
     if frame.empty:
         return frozenset()
-    constant = {run: set(str(told).split()) for run, told in zip(runs["run"], runs["constant"], strict=True)}
-    trained = set(runs.loc[runs["rule"] != "none", "run"])
-    decides = frame[frame["run"].isin(trained)]
-    of_source = decides["language"].astype(str) == decides["source"].astype(str)
-    with_source = set(decides.loc[of_source, "run"])
-    decides = decides[of_source | ~decides["run"].isin(with_source)]
-    lost = decides["low"] <= chance if chance > 0 else decides["value"] <= NOTHING
-    same = [
-        language in constant[run] for run, language in zip(decides["run"], decides["language"].astype(str), strict=True)
-    ]
-    of_run = (lost | pd.Series(same, index=decides.index, dtype=bool)).groupby(decides["run"]).all()
-    return frozenset(int(run) for run, is_lost in of_run.items() if is_lost)  # type: ignore[call-overload]
+    decides = frame[(runs["rule"] != "none").to_numpy()[frame["run"].to_numpy()]]
+    of_source = decides["language"].astype(object).to_numpy() == decides["source"].astype(object).to_numpy()
+    with_source = np.zeros(len(runs), bool)
+    with_source[decides["run"].to_numpy()[of_source]] = True
+    decides = decides[of_source | ~with_source[decides["run"].to_numpy()]]
+    run, language = decides["run"].to_numpy(), decides["language"].astype(object).to_numpy()
+    lost = (decides["low"] <= chance if chance > 0 else decides["value"] <= NOTHING).to_numpy()
+    constant = {one: told.split() for one, told in enumerate(runs["constant"].astype(object)) if told}
+    same = [name in constant.get(one, ()) for one, name in zip(run.tolist(), language, strict=True)]
+    lost = lost | np.array(same, bool)
+    return frozenset(np.setdiff1d(run[lost], run[~lost]).tolist())

@@ -3,15 +3,23 @@
 Records are read with suspicion, and not kept: 25,000 of them would fill the memory, their frames do not.
 """
 
+import hashlib
+import shutil
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from xbench import record as record_module
 from xbench import store
-from xbench.cache import made_once, source_hash
+from xbench.cache import cache_dir, made_once, source_hash
 from xbench.errors import BadRecord, StoreError, Unwritable
 from xbench.record import Record, headline
 from xbench.store import Reject
@@ -28,7 +36,8 @@ SCORE = ("run", "language", "split", "metric", "n", "value", "low", "high", "fer
 """Columns of `scores`, one row for each score: values 0..1, ends of the 95 % interval given the seed, tokens per word,
 and the first digits of the hash of the rows that were scored."""
 
-MISSING = ("run", "language", "split", "why")
+MISSING = ("run", "language", "split", "why", "metric")
+"""Columns of `missing`; `metric` is empty where every metric is missing."""
 
 MANY = 200
 """Records from which on an index is worth its files."""
@@ -51,26 +60,49 @@ def read(board: Path) -> Frames:
     """
     if not board.is_dir():
         raise StoreError(f"no board at {board}. `xbench run --board {board} …` makes one.")
-    files = store.listing(board)
-    if len(files) < MANY:
-        return _frames(board, files)
-    states = [file.stat() for file in files]
+    states = store.states(board)
+    if len(states) < MANY:
+        return _frames(board, [name for name, *_ in states])
+    return _indexed(board, states)
+
+
+def _indexed(board: Path, states: Sequence[tuple[str, int, int]]) -> Frames:
+    """The frames from the index of exactly these files; it is made now where there is none, or a damaged one."""
+    name = f"board-{hashlib.sha256(str(board.resolve()).encode()).hexdigest()[:12]}"
     key = {
         "board": str(board.resolve()),
-        "code": source_hash(Path(__file__), Path(store.__file__)),
-        "files": [(str(f.relative_to(board)), s.st_size, s.st_mtime_ns) for f, s in zip(files, states, strict=True)],
+        "code": source_hash(Path(__file__), Path(store.__file__), Path(record_module.__file__)),
+        "files": len(states),
+        "states": hashlib.sha256(repr(states).encode()).hexdigest(),
     }
     made: list[Frames] = []
 
     def make(folder: Path) -> None:
-        made.append(_frames(board, files))
+        made[:] = [_frames(board, [name for name, *_ in states])]
         _keep(made[0], folder)
 
-    try:
-        folder = made_once("board", key, make)
-    except Unwritable:  # then there is no index; the board can be read all the same
-        return made[0] if made else _frames(board, files)
-    return made[0] if made else _kept(folder)
+    for _ in range(2):
+        try:
+            folder = made_once(name, key, make)
+        except Unwritable:  # then there is no index; the board can be read all the same
+            break
+        if made:
+            _clean(name, folder)
+            break
+        try:
+            return _kept(folder, board)
+        except (OSError, ValueError, KeyError, TypeError):  # damaged, or cleaned away by another process
+            shutil.rmtree(folder, ignore_errors=True)
+    return made[0] if made else _frames(board, [name for name, *_ in states])
+
+
+def _clean(name: str, newest: Path) -> None:
+    """Remove older indexes of the same board."""
+    for old in cache_dir().glob(f"{name}-*"):
+        if old.is_dir() and old != newest:
+            shutil.rmtree(old, ignore_errors=True)
+        elif old.suffix == ".json" and old.stem != newest.name:
+            old.unlink(missing_ok=True)
 
 
 def joined(several: Sequence[Frames]) -> Frames:
@@ -89,22 +121,22 @@ def joined(several: Sequence[Frames]) -> Frames:
     return Frames(all_of("runs"), all_of("scores"), all_of("missing"), rejects)
 
 
-def _frames(board: Path, files: Sequence[Path]) -> Frames:
+def _frames(board: Path, files: Sequence[str]) -> Frames:
     """Read every file."""
     runs: list[tuple[Any, ...]] = []
-    scores = _Columns(SCORE)
+    scores = _Columns()
     missing: list[tuple[Any, ...]] = []
     rejects: list[Reject] = []
     for file in files:
         try:
-            record = store.read(file)
+            record = store.read(board / file)
         except BadRecord as fault:
-            rejects.append(Reject(str(file.relative_to(board)), str(fault)))
+            rejects.append(Reject(file, str(fault).replace(str(board / file), file)))
             continue
         number = len(runs)
         runs.append(_run(number, board, file, record))
         scores.extend(number, record)
-        missing += [(number, cell.language, cell.split, cell.why) for cell in record.missing]
+        missing += [(number, cell.language, cell.split, cell.why, cell.metric) for cell in record.missing]
     return Frames(
         pd.DataFrame(runs, columns=list(RUN)),
         scores.frame(),
@@ -113,51 +145,74 @@ def _frames(board: Path, files: Sequence[Path]) -> Frames:
     )
 
 
-def _run(number: int, board: Path, file: Path, record: Record) -> tuple[Any, ...]:
+def _run(number: int, board: Path, file: str, record: Record) -> tuple[Any, ...]:
     run, cost, origin = record.run, record.cost, record.provenance
     return (
-        number, str(board), str(file.relative_to(board)), run.task, run.encoder, run.recipe, run.source, run.seed,
+        number, str(board), file, run.task, run.encoder, run.recipe, run.source, run.seed,
         record.signature, headline(record), record.selection.rule, origin.checkpoint, origin.weights, cost.parameters,
         cost.train_seconds, cost.score_seconds, cost.peak_memory, cost.device, origin.ended,
         record.chance, record.parallel, " ".join(record.constant),
     )  # fmt: skip
 
 
+TEXTS = ("language", "split", "metric", "fingerprint")
+_figures = attrgetter("language", "split", "metric", "n", "value", "low", "high")
+
+
 class _Columns:
     """Columns that grow record by record: rows of tuples would take three times as long."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self.lists: dict[str, list[Any]] = {name: [] for name in names}
+    def __init__(self) -> None:
+        self.lists: dict[str, list[str] | array[Any]] = {
+            name: [] if name in TEXTS else array("q" if name in ("run", "n") else "d") for name in SCORE
+        }
 
     def extend(self, number: int, record: Record) -> None:
         """Add the scores of a record."""
-        figures, used, lists = record.tokenizer, record.provenance.test, self.lists
-        lists["run"] += [number] * len(record.scores)
-        for name in ("language", "split", "metric", "n", "value", "low", "high"):
-            lists[name] += [getattr(score, name) for score in record.scores]
-        fertility = {language: one.fertility for language, one in figures.items()}
+        if not record.scores:
+            return
+        columns = list(zip(*map(_figures, record.scores), strict=True))
+        of_language, used = record.tokenizer, record.provenance.test
+        fertility = {language: one.fertility for language, one in of_language.items()}
         prints = {language: one.fingerprint[:16] for language, one in used.items()}
-        lists["fertility"] += [fertility.get(score.language) for score in record.scores]
-        lists["fingerprint"] += [prints.get(score.language, "") for score in record.scores]
+        rows = (
+            [number] * len(record.scores), *columns,
+            [fertility.get(language, nan) for language in columns[0]],
+            [prints.get(language, "") for language in columns[0]],
+        )  # fmt: skip
+        for kept, values in zip(self.lists.values(), rows, strict=True):
+            kept.extend(values)
 
     def frame(self) -> pd.DataFrame:
         """All rows; texts that repeat are kept once."""
-        texts = ("language", "split", "metric", "fingerprint")
-        frame = pd.DataFrame({name: pd.Categorical(v) if name in texts else v for name, v in self.lists.items()})
-        return frame.astype(
-            {"run": "int64", "n": "int64"} | dict.fromkeys(("value", "low", "high", "fertility"), float)
-        )
+        columns = {
+            name: pd.Categorical(kept) if isinstance(kept, list) else np.frombuffer(kept, kept.typecode)
+            for name, kept in self.lists.items()
+        }
+        return pd.DataFrame(columns)
 
 
 def _keep(frames: Frames, folder: Path) -> None:
-    for name in ("runs", "scores", "missing"):
-        getattr(frames, name).to_parquet(folder / f"{name}.parquet")
     rejects = pd.DataFrame([(one.file, one.why) for one in frames.rejects], columns=["file", "why"])
-    rejects.to_parquet(folder / "rejects.parquet")
+    tables = {"runs": frames.runs.drop(columns="board"), "scores": frames.scores, "missing": frames.missing}
+    for name, frame in {**tables, "rejects": rejects}.items():
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        with pa.OSFile(str(folder / name), "wb") as file, pa.ipc.new_file(file, table.schema) as sink:
+            sink.write_table(table)
 
 
-def _kept(folder: Path) -> Frames:
-    runs, scores, missing, rejects = (
-        pd.read_parquet(folder / f"{name}.parquet") for name in ("runs", "scores", "missing", "rejects")
-    )
-    return Frames(runs, scores, missing, tuple(Reject(*row) for row in rejects.itertuples(index=False)))
+def _kept(folder: Path, board: Path) -> Frames:
+    """What `_keep` wrote; numbers stay in the file until they are looked at.
+
+    Raises OSError, ValueError, KeyError or TypeError for what is damaged.
+    """
+    frames = {}
+    for name in ("runs", "scores", "missing", "rejects"):
+        with pa.memory_map(str(folder / name)) as file:
+            table = pa.ipc.open_file(file).read_all()
+        table.validate(full=True)
+        frames[name] = table.to_pandas(split_blocks=True)
+    runs, scores, missing, rejects = frames.values()
+    runs.insert(1, "board", str(board))
+    told = tuple(Reject(file, why) for file, why in zip(rejects["file"], rejects["why"], strict=True))
+    return Frames(runs[list(RUN)], scores[list(SCORE)], missing[list(MISSING)], told)

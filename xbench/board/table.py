@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan, sqrt
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -127,75 +128,134 @@ class Table:
         return tuple(language for language in self.languages if all(language in column.cells for column in counted))
 
 
-KEY = ["encoder", "recipe", "source", "split", "signature", "rule", "other_rows"]
+KEY = ["encoder", "recipe", "source", "split", "signature", "rule"]
+"""What all cells of a column share, beside the languages in which their test rows are other ones."""
+
+Numbers = NDArray[np.int64]
 
 
 def columns_of(frame: pd.DataFrame) -> tuple[Column, ...]:
     """The columns of one task and metric, from rows as `Board.frame` gives them. One run counts once."""
     if frame.empty:
         return ()
-    frame = frame.assign(other_rows=_other_rows(frame))
-    frame = frame.drop_duplicates([*KEY, "language", "seed"])
-    number = frame.groupby(KEY, sort=False, observed=True).ngroup().to_numpy()
-    frame = frame.assign(column=number, error=(frame["high"] - frame["low"]) / (2 * Z))
-    cells = frame.groupby(["column", "language"], sort=False, observed=True).agg(
-        value=("value", "mean"), deviation=("value", "std"), seeds=("value", "size"), low=("low", "first"),
-        high=("high", "first"), error=("error", "mean"), n=("n", "first"), fertility=("fertility", "first"),
-    )  # fmt: skip
-    _widen(cells)
+    heads = numbered(frame[name] for name in KEY)
+    rows = _other_rows(frame, heads)
+    column, language, seed = (numbered(one) for one in ([heads, rows], [frame["language"]], [frame["seed"]]))
+    once = np.flatnonzero(~pd.Series(numbered([column, language, seed])).duplicated().to_numpy())
+    places, cells = _cells(frame.iloc[once], numbered([column[once], language[once]]))
     made: dict[int, dict[str, Cell]] = {}
-    fields = [cells[name].tolist() for name in ("value", "low", "high", "seeds", "n", "deviation", "fertility")]
-    for (column, language), value, low, high, seeds, n, deviation, fertility in zip(cells.index, *fields, strict=True):
-        made.setdefault(column, {})[str(language)] = Cell(
-            value=value, low=low, high=high, seeds=seeds, n=n, deviation=None if seeds == 1 else deviation,
-            fertility=None if isnan(fertility) else fertility,
-        )  # fmt: skip
-    heads = frame.drop_duplicates("column")
-    runs: dict[int, list[int]] = {}
-    each = frame.drop_duplicates(["column", "run"]).sort_values("seed", kind="stable")
-    for column, run in zip(each["column"].tolist(), each["run"].tolist(), strict=True):
-        runs.setdefault(column, []).append(run)
+    at = once[places]
+    for one, name, cell in zip(column[at].tolist(), frame["language"].iloc[at].astype(object), cells, strict=True):
+        made.setdefault(one, {})[name] = cell
+    runs = _runs(column[once], frame["run"].to_numpy()[once], frame["seed"].to_numpy()[once])
+    first = np.flatnonzero(~pd.Series(column).duplicated().to_numpy())
+    told = zip(*(frame[name].iloc[first].astype(object) for name in KEY), strict=True)
     return tuple(
         Column(
-            encoder=str(row.encoder), recipe=str(row.recipe), source=str(row.source), split=str(row.split),
-            signature=str(row.signature), rule=str(row.rule), other_rows=str(row.other_rows),
-            cells=made[column], runs=tuple(runs[column]),
+            encoder=encoder, recipe=recipe, source=source, split=split, signature=signature, rule=rule,
+            other_rows=other, cells=made[number], runs=runs[number],
         )
-        for column, row in zip(heads["column"].tolist(), heads[KEY].itertuples(index=False), strict=True)
+        for number, (encoder, recipe, source, split, signature, rule), other in zip(
+            column[first].tolist(), told, rows[first], strict=True
+        )
     )  # fmt: skip
 
 
-def _other_rows(frame: pd.DataFrame) -> "pd.Series[str]":
-    """For each row the languages of its run whose test rows differ from those that most runs were scored on."""
-    size = frame.groupby(["language", "split", "fingerprint"], observed=True)["run"].transform("nunique")
-    most = size.groupby([frame["language"], frame["split"]], observed=True).transform("max")
-    odd = frame[size < most]
-    if odd.empty:
-        return pd.Series("", index=frame.index)
-    told: dict[int, str] = {}
-    for run, language, fingerprint in zip(odd["run"], odd["language"], odd["fingerprint"], strict=True):
-        told[run] = ",".join(filter(None, (told.get(run, ""), f"{language}@{fingerprint[:8]}")))
-    return frame["run"].map(told).fillna("")
+def numbered(columns: Iterable["pd.Series[Any] | NDArray[Any]"]) -> Numbers:
+    """For each row the number of its group: equal values in all columns, groups in order of their first row."""
+    joint: Numbers | None = None
+    groups = 1
+    for column in columns:
+        codes, kinds = pd.factorize(column)
+        if joint is not None and groups > 1 and len(kinds) > 1:
+            codes, kinds = pd.factorize(joint * len(kinds) + codes)
+        if joint is None or len(kinds) > 1:
+            joint, groups = codes, len(kinds)
+    return np.asarray(joint, np.int64)
 
 
-def _widen(cells: pd.DataFrame) -> None:
-    """Intervals of cells with several seeds from what the records themselves say: seeds and examples, both whole.
+def _other_rows(frame: pd.DataFrame, heads: Numbers) -> NDArray[np.object_]:
+    """For each row the languages of its run whose test rows differ from those that most runs were scored on.
+
+    Where as many were scored on others, those of the first run stand.
+    """
+    place = numbered([frame["language"], frame["split"]])
+    group = numbered([place, frame["fingerprint"]])
+    size = np.bincount(group)
+    of_group = np.full(len(size), -1)
+    of_group[group] = place
+    order = np.lexsort((np.arange(len(size)), -size, of_group))
+    chosen = order[np.unique(of_group[order], return_index=True)[1]]
+    odd = ~np.isin(group, chosen)
+    found = np.full(len(frame), "", object)
+    if not odd.any():
+        return found
+    run = numbered([heads, frame["seed"]])
+    told: dict[int, list[str]] = {}
+    rows = frame[odd]
+    for one, language, fingerprint in zip(run[odd].tolist(), rows["language"], rows["fingerprint"], strict=True):
+        told.setdefault(one, []).append(f"{language}@{fingerprint[:8]}")
+    for one, names in told.items():
+        found[run == one] = ",".join(dict.fromkeys(names))
+    return found
+
+
+def _runs(column: Numbers, run: Numbers, seed: Numbers) -> dict[int, tuple[int, ...]]:
+    """Column -> numbers of its runs, by seed."""
+    first = np.flatnonzero(~pd.Series(numbered([column, run])).duplicated().to_numpy())
+    found: dict[int, list[int]] = {}
+    order = first[np.argsort(seed[first], kind="stable")]
+    for one, number in zip(column[order].tolist(), run[order].tolist(), strict=True):
+        found.setdefault(one, []).append(number)
+    return {one: tuple(numbers) for one, numbers in found.items()}
+
+
+def _cells(rows: pd.DataFrame, cell: Numbers) -> tuple[Numbers, list[Cell]]:
+    """Cells in the order of their numbers, and the place of each one's first row."""
+    first = np.flatnonzero(~pd.Series(cell).duplicated().to_numpy())
+    seeds = np.bincount(cell)
+    value, low, high, fertility = (rows[name].to_numpy(np.float64) for name in ("value", "low", "high", "fertility"))
+
+    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        rough = np.bincount(cell, values) / seeds
+        fine: NDArray[np.float64] = rough + np.bincount(cell, values - rough[cell]) / seeds  # equal ones: their value
+        return fine
+
+    means = mean(value)
+    deviation = np.sqrt(np.bincount(cell, (value - means[cell]) ** 2) / np.maximum(seeds - 1, 1))
+    error = mean((high - low) / (2 * Z))
+    ends = _widened(means, deviation, error, seeds, low[first], high[first])
+    told = np.flatnonzero(~np.isnan(fertility))[::-1]
+    tokens = np.full(len(first), np.nan)
+    tokens[cell[told]] = fertility[told]
+    fields = (means, *ends, seeds, rows["n"].to_numpy()[first], deviation, tokens)
+    return first, [
+        Cell(
+            value=value, low=low, high=high, seeds=several, n=n, deviation=None if several == 1 else deviation,
+            fertility=None if isnan(tokens) else tokens,
+        )
+        for value, low, high, several, n, deviation, tokens in zip(*(one.tolist() for one in fields), strict=True)
+    ]  # fmt: skip
+
+
+def _widened(
+    value: NDArray[np.float64], deviation: NDArray[np.float64], error: NDArray[np.float64], seeds: Numbers,
+    low: NDArray[np.float64], high: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+    """Intervals of cells from what the records themselves say: with several seeds, seeds and examples, both whole.
 
     Counts would tell which part of the examples' variance the seeds share; without them none is taken off, so that the
-    interval is rather too wide. Student's t by Satterthwaite's degrees of freedom.
+    interval is rather too wide. Student's t by Satterthwaite's degrees of freedom. With one seed the record's own.
     """
-    several = cells["seeds"] > 1
-    if not several.any():
-        return
-    some = cells[several]
-    over_seeds = some["deviation"] ** 2 / some["seeds"]
-    variance = over_seeds + some["error"] ** 2
-    freedom: NDArray[np.float64] = variance.to_numpy() ** 2 / np.maximum(
-        over_seeds.to_numpy() ** 2 / (some["seeds"].to_numpy() - 1), 1e-300
+    of_seeds = deviation**2 / seeds
+    variance = of_seeds + error**2
+    freedom = variance**2 / np.maximum(of_seeds**2 / np.maximum(seeds - 1, 1), 1e-300)
+    half_width = stdtrit(np.clip(freedom, 1, 1e9), 0.975) * np.sqrt(variance)
+    several = seeds > 1
+    return (
+        np.where(several, np.clip(value - half_width, 0, 1), low),
+        np.where(several, np.clip(value + half_width, 0, 1), high),
     )
-    half_width: NDArray[np.float64] = stdtrit(np.clip(freedom, 1, 1e9), 0.975) * np.sqrt(variance.to_numpy())
-    cells.loc[several, "low"] = np.clip(some["value"] - half_width, 0, 1)
-    cells.loc[several, "high"] = np.clip(some["value"] + half_width, 0, 1)
 
 
 def sharpened(column: Column, cells: Cells) -> Column:
@@ -213,6 +273,5 @@ def error_of_mean(column: Column, languages: Sequence[str], *, parallel: bool) -
 
     In a parallel set languages share their items, so their errors are added as if they always erred together.
     """
-    cells = [column.cells[language] for language in languages if language != column.source]
-    errors = np.array([cell.error for cell in cells])
-    return float(errors.mean() if parallel else sqrt(float((errors**2).sum())) / len(errors))
+    errors = [column.cells[language].error for language in languages if language != column.source]
+    return (sum(errors) if parallel else sqrt(sum(error * error for error in errors))) / len(errors)

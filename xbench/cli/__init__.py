@@ -9,7 +9,7 @@ import sys
 import typer
 
 from xbench import __version__
-from xbench.cli import boards, checking, listing, running, tools
+from xbench.cli import boards, checking, exporting, gating, listing, plotting, running, serving, slicing, tools
 from xbench.errors import XbenchError
 
 app = typer.Typer(
@@ -23,7 +23,13 @@ app = typer.Typer(
 )
 app.command("run")(running.run)
 app.command("board")(boards.board)
+app.command("serve")(serving.serve)
+app.command("export")(exporting.export)
+app.command("plot")(plotting.plot)
+app.command("slices")(slicing.slices)
 app.command("verify")(checking.verify)
+app.command("check")(gating.check)
+app.command("compare")(gating.compare)
 app.command("tasks")(listing.tasks)
 app.command("encoders")(listing.encoders)
 app.command("suites")(listing.suites)

@@ -30,7 +30,7 @@ FIRST = 25
 ACROSS = 10
 """Encoders of which the languages are drawn."""
 
-KEY = 26
+KEY = 34
 HEAD = 18
 """Cells of a terminal that a name takes at most before it is folded: at the left of a row, over a column."""
 GAP = 2
@@ -88,8 +88,8 @@ def _say(console: Console, remark: Remark) -> None:
 
 def _draw_grid(console: Console, grid: Grid) -> None:
     for number, places in enumerate(_blocks(grid, console.width)):
-        title = shielded(grid.title) + (" (further columns)" if number else "")
-        console.print(Text(title, style="bold"))
+        title = f"{grid.title.partition(' · ')[0]} (further columns)" if number else grid.title
+        console.print(Text(shielded(title), style="bold"))
         console.print(_drawn(grid, places, console.width))
 
 

@@ -18,8 +18,9 @@ def draw_regrets(records: Iterable[Record]) -> None:
     for task, several in by_task.items():
         console.print(_drawn(task, several))
         console.print(
-            "What the checkpoint that a language's own dev split chooses scores above the zero-shot one, after the "
-            "same\nfine-tuning; in brackets the 95 % interval over examples, given this seed. No zero-shot result.\n",
+            "What the checkpoint, or threshold, that a language's own dev split chooses scores above the zero-shot "
+            "one, after\nthe same fine-tuning; in brackets the 95 % interval over examples, given this seed. "
+            "No zero-shot result.\n",
             style="dim",
         )
 

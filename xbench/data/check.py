@@ -68,8 +68,8 @@ def gold(task: Task, where: str, examples: Sequence[Example]) -> None:
         )
     if task.kind == "mining" and not any(_paired(example) for example in examples):
         raise NoGold(
-            f"{where}: no row has a sentence on both sides, so no pair is to be found. The pairs of a split are at times "
-            "kept back; take a copy that has them, or another split"
+            f"{where}: no row has a sentence on both sides, so no pair is to be found. The pairs of a split are at "
+            "times kept back; take a copy that has them, or another split"
         )
     known = set(task.labels)
     strange = {row: _strange(example, known) for row, example in enumerate(examples)}

@@ -43,7 +43,7 @@ def grids(board: Board, one: Shown, view: View) -> tuple[Grid, ...]:
 
 def ranking(one: Shown) -> Grid:
     """One row for each encoder, most of all its rank and its means."""
-    table, entries = one.table, one.entries
+    table, entries, shared = one.table, one.entries, one.table.shared
     signed = symmetric(m for e in entries if (m := e.measures.get("target mean")))
     columns: dict[tuple[str, ...], Callable[[Entry], Figure]] = {}
     if len(one.groups) > 1:
@@ -53,9 +53,9 @@ def ranking(one: Shown) -> Grid:
         columns["recipe-source",] = lambda e: Figure(_recipe(e.column))
     columns["seeds",] = lambda e: Figure(seeds_of(e.column))
     columns["mean of", "targets"] = lambda e: _mean(e, table.languages, signed)
-    if table.shared and table.shared != table.languages:
-        targets = [language for language in table.shared if language != one.one_source]
-        columns["mean of", f"{len(targets)} shared"] = lambda e: percent(e.column.mean(table.shared))
+    if shared and shared != table.languages:
+        targets = [language for language in shared if language != one.one_source]
+        columns["mean of", f"{len(targets)} shared"] = lambda e: percent(e.column.mean(shared))
     if one.cut:
         columns["mean of", "the shown"] = lambda e: percent(e.column.mean(one.languages))
     columns["low-", "resource"] = lambda e: _measure(e, "mean: low-resource")
@@ -87,7 +87,7 @@ def by_language(board: Board, one: Shown, view: View) -> Grid:
             sections.append([head, *(rows[language] for language in members)])
     else:
         sections.append(list(rows.values()))
-    heads = tuple(_heading(entry, len({_recipe(e.column) for e in one.entries}) > 1) for entry in one.entries)
+    heads = _headings(one)
     return Grid(
         name="languages", title=f"{title(one)} · by {view.by.replace('_', ' ') or 'language'}", keys=("language",),
         heads=(("n",), *heads) if view.details else heads,
@@ -99,7 +99,7 @@ def disparity(one: Shown) -> Grid:
     """Measures down, encoders across."""
     names = dict.fromkeys(name for entry in one.entries for name in entry.measures)
     rows = [Row((name,), tuple(_measure(entry, name, ends=True) for entry in one.entries)) for name in names]
-    heads = tuple(_heading(entry, len({_recipe(e.column) for e in one.entries}) > 1) for entry in one.entries)
+    heads = _headings(one)
     return Grid(
         name="disparity", title=f"{title(one)} · disparity", keys=("measure",), heads=heads, sections=(tuple(rows),)
     )
@@ -149,12 +149,18 @@ def _name(entry: Entry) -> str:
     return entry.column.encoder + (f" {COLLAPSED}" if entry.column.collapsed else "")
 
 
-def _heading(entry: Entry, recipes: bool) -> tuple[str, ...]:
-    column = entry.column
-    lines = [_name(entry), *([_recipe(column)] if recipes else [])]
-    lines += [column.split] if column.split != "test" else []
-    lines += [] if column.zero_shot else ["not zero-shot"]
-    return tuple(lines)
+def _headings(one: Shown) -> tuple[tuple[str, ...], ...]:
+    """Lines over each encoder: what tells its column from the others."""
+    several = len({_recipe(entry.column) for entry in one.entries}) > 1
+    return tuple(
+        (
+            _name(entry),
+            *([_recipe(entry.column)] if several else []),
+            *([entry.column.split] if entry.column.split != "test" else []),
+            *([] if entry.column.zero_shot else ["not zero-shot"]),
+        )
+        for entry in one.entries
+    )
 
 
 def _mean(entry: Entry, languages: Sequence[str], signed: bool) -> Figure:

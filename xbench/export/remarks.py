@@ -47,7 +47,7 @@ def of_board(board: Board) -> tuple[Remark, ...]:
 
 
 def _reading(one: Shown) -> list[Remark]:
-    single = {e.column.encoder for e in one.entries if any(cell.seeds == 1 for cell in e.column.cells.values())}
+    single = [entry for entry in one.entries if any(cell.seeds == 1 for cell in entry.column.cells.values())]
     several = any(cell.seeds > 1 for e in one.entries for cell in e.column.cells.values())
     over = {
         "test examples, given this seed, where there is one seed": bool(single),
@@ -79,7 +79,7 @@ def _seeds(one: Shown) -> list[Remark]:
     said = []
     single = [e for e in one.entries if any(cell.seeds == 1 for cell in e.column.cells.values())]
     if single:
-        who = "all" if len(single) == len(one.entries) else _some(e.column.encoder for e in single)
+        who = "all" if len(single) == len(one.entries) else _some(_who(one, entry) for entry in single)
         said.append(
             Remark(f"One seed ({who}): with another one the numbers, and the ranks, may be others.", warns=True)
         )
@@ -88,8 +88,9 @@ def _seeds(one: Shown) -> list[Remark]:
             runs = len(entry.column.runs)
             said.append(
                 Remark(
-                    f"{COLLAPSED} collapsed: {entry.column.encoder}: {len(lost)} of {runs} runs never left chance "
-                    f"({100 * len(lost) / runs:.0f} %; seeds {_some(map(str, lost))}); they count in its numbers.",
+                    f"{COLLAPSED} {_who(one, entry)}: {len(lost)} of {runs} runs collapsed "
+                    f"({100 * len(lost) / runs:.0f} %; seeds {_some(map(str, lost))}): never left chance, or one "
+                    f"answer to everything. They count in its numbers.",
                     warns=True,
                 )
             )
@@ -99,13 +100,13 @@ def _seeds(one: Shown) -> list[Remark]:
 def _comparability(one: Shown) -> list[Remark]:
     said = []
     for letter, differs in one.groups.items():
-        members = [entry.column.encoder for entry in one.entries if entry.group == letter]
+        members = [_who(one, entry) for entry in one.entries if entry.group == letter]
         if differs and members:
             text = f"may not be compared: {letter} ({_some(members)}) with A: {'; '.join(differs)}"
             said.append(Remark(text, warns=True))
     oracles = [entry for entry in one.entries if not entry.column.zero_shot]
     if oracles:
-        who = _some(f"{e.column.encoder} {e.column.recipe}" for e in oracles)
+        who = _some(_who(one, entry) for entry in oracles)
         rules = _some(e.column.rule for e in oracles)
         said.append(Remark(f"not zero-shot ({rules}), never ranked: {who}", warns=True))
     return said
@@ -120,7 +121,7 @@ def _incomplete(one: Shown) -> list[Remark]:
             by_lack.setdefault(lacks, []).append(entry)
     return [
         Remark(
-            f"incomplete, so without mean and rank: {_some(e.column.encoder for e in entries)} "
+            f"incomplete, so without mean and rank: {_some(_who(one, entry) for entry in entries)} "
             f"({len(one.table.languages) - len(lacks)}/{len(one.table.languages)}; lacks {_some(lacks)})",
             warns=True,
         )
@@ -135,6 +136,13 @@ def _missing(one: Shown) -> list[Remark]:
     for language, why in told:
         reasons.setdefault(why.replace(repr(language), "…"), {})[language] = None
     return [Remark(f"missing {_some(codes)}: {why}", warns=True) for why, codes in reasons.items()]
+
+
+def _who(one: Shown, entry: Entry) -> str:
+    """The encoder, with its recipe where the table has it under several."""
+    column = entry.column
+    twice = sum(other.encoder == column.encoder for other in one.table.columns) > 1
+    return f"{column.encoder} {column.recipe}-{column.source}" if twice else column.encoder
 
 
 def _some(names: Iterable[str]) -> str:

@@ -5,8 +5,10 @@ What is said of a result says how it came about: a fine-tuned encoder must not p
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
 
 import pandas as pd
 
@@ -20,6 +22,9 @@ from xbench.record import DataUsed, Record, Run, parts
 from xbench.uncertainty import over_seeds
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
+
+MADE = "made"
+"""What records say in place of a commit of rows that were made by a program, such as the mini suite's."""
 
 FROM_COUNTS = "closed form over examples, and over seeds where there are several, from per-example counts"
 FROM_INTERVAL = "half the width of the 95 % interval over 1.96"
@@ -81,7 +86,7 @@ class Transfer:
     def place(self) -> tuple[str, str, str]:
         """Task, encoder, and recipe with source, as parts of a path that stay where they are put."""
         run = Run(self.task, self.column.encoder, self.column.recipe, self.column.source, 0)
-        task, encoder, file = store.path_of(store.Path(), run).parts
+        task, encoder, file = store.path_of(Path(), run).parts
         return task, encoder, file.removesuffix("-s0.json") + self.mark
 
     @property
@@ -154,7 +159,7 @@ def _marks(columns: Sequence[Column]) -> list[str]:
     """For each column what tells it from others of the same names: a piece of a hash of what differs, or nothing."""
     names = [(column.encoder, column.recipe, column.source) for column in columns]
     return [
-        f"-{store.digest('|'.join((column.signature, column.split, column.other_rows, column.rule)))}"
+        f"-{sha256('|'.join(map(str, (column.comparable, column.signature, column.rule))).encode()).hexdigest()[:8]}"
         if names.count(name) > 1
         else ""
         for column, name in zip(columns, names, strict=True)
@@ -219,15 +224,10 @@ def _kind(task: str) -> str:
 
 
 def on_hub(data: DataUsed | None) -> bool:
-    """Whether these rows lie in a repository of the Hub at a known commit."""
-    return data is not None and COMMIT.fullmatch(data.revision) is not None
+    """Whether these rows lie in a data set of the Hub, and were not made here."""
+    return data is not None and data.revision != MADE
 
 
-def only(results: Sequence[Result], metric: str) -> tuple[Result, ...]:
-    """The results in one metric."""
-    return tuple(one for one in results if one.metric == metric)
-
-
-def renamed(transfer: Transfer, mark: str) -> Transfer:
-    """The same under a further mark."""
-    return replace(transfer, mark=transfer.mark + mark)
+def commit(data: DataUsed | None) -> str | None:
+    """The commit that the rows were read at; None where the records do not tell, as of a mirror without one."""
+    return data.revision if data and COMMIT.fullmatch(data.revision) else None

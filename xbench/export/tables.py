@@ -94,19 +94,19 @@ def _escaped(found: "re.Match[str]") -> str:
 
 
 def _table(one: Shown) -> dict[str, Any]:
-    table = one.table
+    table, shared = one.table, one.table.shared
     return {
         "task": table.task, "metric": table.metric, "chance": table.chance, "parallel": table.parallel,
         "languages": [{"code": code, **facts(code)} for code in one.languages],
-        "asked": list(table.languages), "shared": list(table.shared),
-        "columns": [_column(one, entry) for entry in one.entries],
+        "asked": list(table.languages), "shared": list(shared),
+        "columns": [_column(one, entry, shared) for entry in one.entries],
         "may_not_be_compared": {letter: list(differs) for letter, differs in one.groups.items() if differs},
         "missing": dict(table.missing),
         "remarks": [remark.text for remark in remarks(one)],
     }  # fmt: skip
 
 
-def _column(one: Shown, entry: Entry) -> dict[str, Any]:
+def _column(one: Shown, entry: Entry, shared: Sequence[str]) -> dict[str, Any]:
     column = entry.column
     return {
         "encoder": column.encoder, "recipe": column.recipe, "source": column.source, "split": column.split,
@@ -114,7 +114,7 @@ def _column(one: Shown, entry: Entry) -> dict[str, Any]:
         "rank": None if column.rank is None else asdict(column.rank),
         "runs": len(column.runs), "collapsed": list(column.collapsed),
         "mean": column.mean(one.table.languages), "mean_with_source": column.mean_with_source(one.table.languages),
-        "mean_of_shared": column.mean(one.table.shared), "mean_of_the_shown": column.mean(one.languages),
+        "mean_of_shared": column.mean(shared), "mean_of_the_shown": column.mean(one.languages),
         "cells": {code: asdict(column.cells[code]) for code in one.languages if code in column.cells},
         "missing": {code: why for code, why in entry.missing.items() if code in one.languages},
         "measures": _measures(entry.measures),

@@ -55,6 +55,8 @@ class Shown:
     """Columns that were asked for, but are too many to be shown."""
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Letter of a group -> how it differs from group A, with both values."""
+    letters: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    """`Column.comparable` -> letter of its group."""
 
     @property
     def cut(self) -> bool:
@@ -125,11 +127,10 @@ def _all(board: Board, one: Shown, key: tuple[str, str, str]) -> list[Entry]:
     there = [entry for entry in one.entries if entry.column.zero_shot and _key(entry.column) == key]
     drawn = {id(entry.column) for entry in there}
     rest = [column for column in one.table.columns if column.zero_shot and _key(column) == key]
-    letters = {members[0].comparable: letter for letter, members in _groups(one.table).items()}
     for column in rest:
         if id(column) not in drawn:
             measures = {measure.name: measure for measure in board.measures(one.table, column)}
-            there.append(Entry(column=column, group=letters[column.comparable], measures=measures, missing={}))
+            there.append(Entry(column=column, group=one.letters[column.comparable], measures=measures, missing={}))
     return there
 
 
@@ -199,6 +200,7 @@ def _cut(board: Board, table: Table, view: View, why: Mapping[int, Mapping[str, 
         languages=languages,
         left_out=len(asked) - len(taken),
         groups={letter: differences(heads["A"], head) for letter, head in heads.items()},
+        letters={head.comparable: letter for letter, head in heads.items()},
     )  # fmt: skip
 
 

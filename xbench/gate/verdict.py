@@ -26,27 +26,27 @@ class Guard:
     """Change from baseline to candidate, mean over tasks. For the gap (source - target mean) it is the baseline's gap
     less the candidate's, so that below 0 is worse here too."""
     low: float
-    """The true change lies above this but for `1 - pass_level` of all releases; it is what PASS looks at."""
+    """The true change lies above this but for the share `Levels.passing` of releases; PASS looks at it."""
     high: float
-    """The true change lies below this but for the share of false alarms that this guard is given; it is what
-    REGRESSION looks at. The two ends have different levels: see `Verdict.levels`."""
+    """The true change lies below this but for the share `Levels.regression` of releases; REGRESSION looks at it."""
     margin: float
     """How much worse is still accepted, 0..1."""
     outcome: Outcome
     """PASS where low > -margin; else REGRESSION where high < 0; else INCONCLUSIVE. INCONCLUSIVE too, whatever the
-    numbers, where either encoder has one seed."""
+    numbers, where either encoder has one seed in a task that is fine-tuned."""
     seeds_needed: int | None
     """Seeds of each encoder with which this change and these variances would decide the guard one way or the other;
     None where it is decided, where variances of seeds are unknown, or where 100 seeds would not do."""
     detectable: float | None
     """Smallest loss, above 0, that this guard would call a REGRESSION in 80 of 100 releases with these seeds and
-    examples, were the margin no wider; None where variances of seeds are unknown."""
+    examples; None where variances of seeds are unknown."""
     languages: Mapping[str, tuple[str, ...]]
     """Task -> the languages that it is about."""
     standard_error: float
     degrees_of_freedom: float
     seeds: tuple[int, int]
-    """Fewest seeds that the candidate, and that the baseline, has in these tasks."""
+    """Fewest seeds that the candidate, and that the baseline, has in those of these tasks that are fine-tuned; (0, 0)
+    where none is."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -71,7 +71,7 @@ class Cell:
     seeds."""
     high: float
     p: float
-    """One-sided, against "not worse"; 1 where neither encoder has more than one seed."""
+    """One-sided, against "not worse"; 1 where variances of seeds are unknown, as with one seed of both encoders."""
     p_adjusted: float
     """Holm's, over every cell that was compared."""
     p_two_sided: float
@@ -182,12 +182,14 @@ class Verdict:
     """Cells without a counterpart in the candidate, waived ones too."""
     mismatches: tuple[Mismatch, ...]
     waivers: tuple[Waiver, ...]
-    """Every waiver of the settings; each was needed, since one that matches nothing is an error."""
+    """Every waiver of the settings for the tasks judged. Each names a cell that is lost, or worse by however little:
+    one that matches no loss is an error."""
     detectable: float | None
     """Median over cells of `Cell.detectable`: what this run could have seen in a language; None where no cell can
     say."""
     seeds: tuple[int, int]
-    """Fewest seeds of the candidate and of the baseline in any task compared; (0, 0) where none was."""
+    """Fewest seeds of the candidate and of the baseline in any task compared that is fine-tuned at all; (0, 0) where
+    none was. A task without fine-tuning, as retrieval, has nothing that seeds could change, and asks for none."""
     seeds_required: int
     """Without so many on both sides nothing passes."""
     harm_margin: float

@@ -1,8 +1,8 @@
 """Kind `mining`: which sentences of two piles are translations of each other? Nothing is trained.
 
-Sentence vectors are those of retrieval. A pair is proposed where its margin (`xbench.mining`) reaches the threshold: the
-recipe's, or the one that does best on a language's own dev split. Which row a sentence stands in tells nothing: only the
-vectors are compared.
+Sentence vectors are those of retrieval. A pair is proposed where its margin (`xbench.mining`) reaches the threshold:
+the recipe's, or the one that does best on a language's own dev split. Which row a sentence stands in tells nothing:
+only the vectors are compared.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from transformers import PreTrainedModel
 from xbench.kinds import Batch, Feature, Setting, Tuned
 from xbench.kinds.pairs import encode_texts
 from xbench.kinds.retrieval import first_of_equal, sentence_vectors
-from xbench.mining import Places, Vectors, mine, threshold, unify
-from xbench.nearest import directions
+from xbench.mining import mine, threshold, unify
+from xbench.nearest import Places, Vectors, directions
 from xbench.task import Bitext, Mined
 
 SIDES = ("foreign", "source")

@@ -32,8 +32,15 @@ class Retrieval:
         return 0
 
     def encode(self, examples: Sequence[Bitext], setting: Setting, *, training: bool) -> list[Feature]:
-        """Two features for each example: the foreign sentence, then the source sentence; too long ones are cut."""
-        coded = encode_texts([(text, None) for one in examples for text in (one.foreign, one.source)], setting)
+        """Two features for each example: the foreign sentence, then the source sentence; too long ones are cut.
+
+        Raises BadOption for an example without one of them.
+        """
+        texts = [(text, None) for one in examples for text in (one.foreign, one.source) if text is not None]
+        if lacking := 2 * len(examples) - len(texts):
+            told = "retrieval looks for one for each; the kind mining is for such rows"
+            raise BadOption(f"{lacking} of {len(examples)} rows have a sentence without a translation, but {told}")
+        coded = encode_texts(texts, setting)
         return [Feature(ids, types, number // 2, truncated=cut) for number, (ids, types, cut) in enumerate(coded)]
 
     def forward(self, model: PreTrainedModel, batch: Batch, setting: Setting) -> torch.Tensor:

@@ -105,20 +105,29 @@ def _block(
 ) -> Rows:
     """Counts of one metric, shape (examples, its columns); zeros in languages with too few examples for it."""
     rows = np.zeros((len(examples), len(metric.columns)))
-    places: dict[str, list[int]] = {}
-    for place, language in enumerate(languages):
-        places.setdefault(language, []).append(place)
-    for language, own in places.items():
-        if len(own) >= metric.least:
-            pick = _Part(
-                metric, [predictions[i] for i in own], [examples[i] for i in own], language, [ids[i] for i in own]
-            )
-            rows[own] = pick.at_once() if metric.count_all else pick.one_by_one()
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if len(bad):
-        first = bad[0]
+    for language, n in Counter(languages).items():
+        if n < metric.least:
+            continue
+        own = _places(language, n, languages)
+        part = _Part(metric, _at(own, predictions), _at(own, examples), language, _at(own, ids))
+        rows[own] = part.at_once() if metric.count_all else part.one_by_one()
+    if not np.isfinite(rows).all():
+        first = np.flatnonzero(~np.isfinite(rows).all(axis=1))[0]
         raise ScoringError(f"{metric.name}, {languages[first]}, example {ids[first]}: a count is not a finite number")
     return rows
+
+
+def _places(language: str, n: int, languages: Sequence[str]) -> slice | list[int]:
+    """Where the n examples of a language stand: a slice if they stand together, which needs no picking."""
+    first = languages.index(language)
+    together = slice(first, first + n)
+    if languages[together].count(language) == n:
+        return together
+    return [place for place, one in enumerate(languages) if one == language]
+
+
+def _at(places: slice | list[int], given: Sequence[Any]) -> Sequence[Any]:
+    return given[places] if isinstance(places, slice) else [given[place] for place in places]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from xbench.metrics.counting import count
 from xbench.metrics.metric import Metric, checked, close, for_labels, rows_of
 from xbench.metrics.named import metric as by_name
 from xbench.resample import interval, interval_of_draws
-from xbench.task import Bitext, Choice, Label, Option, Pair, Retrieved, Span, Tagged
+from xbench.task import Bitext, Choice, Label, Mined, Option, Pair, Retrieved, Span, Tagged
 
 Both = tuple[Any, Any]
 """A prediction, and a gold example."""
@@ -222,9 +222,11 @@ def _span(prediction: Any, reference: Any, place: int) -> Both:
 def _bitext(prediction: Any, reference: Any, place: int) -> Both:
     texts = reference if isinstance(reference, Mapping) else {}
     item = texts.get("place", place) if isinstance(reference, Mapping) else int(reference)
-    gold = Bitext(str(texts.get("foreign", "")), str(texts.get("source", "")))
+    gold = Bitext(str(texts.get("foreign", "")), str(texts.get("source", "")) if item >= 0 else None)
     if prediction is None:
         return None, gold
+    if isinstance(prediction, Mapping) and "source" in prediction:
+        return Mined(item, int(prediction["source"])), gold
     if not isinstance(prediction, Mapping):
         found = int(prediction)
         return Retrieved(item, found, found), gold
@@ -235,6 +237,7 @@ _text, _whole_number = datasets.Value("string"), datasets.Value("int64")
 _texts = datasets.Sequence(_text)
 _probable = {"label": _text, "probability": datasets.Value("float64")}
 _found = dict.fromkeys(("to_source", "from_source", "ahead_to_source", "ahead_from_source"), _whole_number)
+_proposed = {"source": _whole_number}
 _asked = {"id": _text, "answers": datasets.Sequence({"text": _text, "answer_start": datasets.Value("int32")})}
 _sentences = {"place": _whole_number, "foreign": _text, "source": _text}
 
@@ -257,10 +260,12 @@ CONVENTIONS: dict[type, Convention] = {
         "texts, each with the list of right answers, or dicts as evaluate's squad",
     ),
     Bitext: Convention(
-        _bitext, ((_whole_number, _whole_number), (_found, _whole_number), (_found, _sentences)),
+        _bitext,
+        ((_whole_number, _whole_number), (_found, _whole_number), (_found, _sentences), (_proposed, _whole_number)),
         "the place found and the place where it should be, from 0; a prediction may be a dict of to_source, "
         "from_source and, where it is known, how many are nearer, ahead_to_source and ahead_from_source; "
-        "a reference may be a dict of place, foreign and source, where a metric reads the sentences",
+        "a reference may be a dict of place, foreign and source, where a metric reads the sentences; for mining a "
+        "dict of source, the place proposed, beside the place of the translation, both -1 where there is none",
     ),
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ A reading says how a tag is taken apart and where, between two tags, a span ends
 would by hand; a corpus is read with arrays, and the two agree in every span.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, product
@@ -22,8 +22,7 @@ SpanOf: TypeAlias = tuple[str, int, int]
 Parts: TypeAlias = Callable[[str], tuple[str, str]]
 """A tag -> its prefix letter and its type."""
 
-Coded: TypeAlias = NDArray[np.integer[Any]]
-"""Whole numbers of any size."""
+Integers: TypeAlias = NDArray[np.intp]
 
 OUTSIDE = "O"
 """The tag of no span, and what is thought to stand before and after a sentence."""
@@ -142,91 +141,117 @@ LENIENT_WHOLE_TAGS = Reading(prefix_and_last, lenient_boundary)
 STRICT = Reading(iob2_parts, strict_boundary, openers="B")
 
 
-class Numbers(dict[str, int]):
-    """Tag -> its number, in the order in which tags come; OUTSIDE is 0."""
+class Numbers(dict[Any, int]):
+    """What is looked up -> its number, in the order in which new ones come."""
 
-    def __init__(self) -> None:
-        super().__init__({OUTSIDE: 0})
-
-    def __missing__(self, tag: str) -> int:
-        number = self[tag] = len(self)
+    def __missing__(self, key: Any) -> int:
+        number = self[key] = len(self)
         return number
-
-    def of(self, sentences: Iterable[Sequence[str]]) -> Coded:
-        """Numbers of the tags of all sentences, shape (words,)."""
-        # The quickest look-up of many keys; of fewer than two it would give no tuple.
-        numbers: tuple[int, ...] = itemgetter(OUTSIDE, OUTSIDE, *chain.from_iterable(sentences))(self)
-        return np.frombuffer(bytes(numbers), np.uint8)[2:] if len(self) <= 256 else np.array(numbers[2:], np.intp)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Spans of one side of a corpus, each known by the slot of its last word: no two of a sentence end with one word.
+class Corpus:
+    """Gold and predictions of many sentences. Sequences of tags that return, as most short ones do, are kept once."""
 
-    Words stand in slots, sentence after sentence, with an empty slot before, between and after the sentences. The
-    arrays have shape (slots - 2,): from the second slot to the last but one.
-    """
+    gold: Integers
+    """Shape (sentences,): number of the sequence of tags of each."""
+    guessed: Integers
+    """The same of the predictions."""
+    lengths: Integers
+    """Shape (sequences,): tags of each."""
+    numbers: NDArray[np.uint8 | np.int32]
+    """Number of each tag, sequence after sequence."""
+    tags: tuple[str, ...]
+    """By number; OUTSIDE first."""
 
-    ends: NDArray[np.bool_]
-    """Whether a span ends with the word in this slot."""
-    first: NDArray[np.int32]
-    """The slot where that span begins."""
-    kind: Coded
-    """The number of its type."""
+    @classmethod
+    def of(cls, gold: Sequence[Sequence[str]], guessed: Sequence[Sequence[str]]) -> "Corpus":
+        """Number sequences and tags. Raises TypeError for what cannot be looked up, as a list for a tag."""
+        sequences = Numbers()
+        ours, theirs = (
+            np.fromiter(map(sequences.__getitem__, map(tuple, side)), np.intp, len(side)) for side in (gold, guessed)
+        )
+        flat = list(chain.from_iterable(sequences))
+        tags = {tag: number for number, tag in enumerate((OUTSIDE, *set(flat).difference((OUTSIDE,))))}
+        # The quickest way to look up many keys; fewer than two would give no tuple.
+        numbers = itemgetter(OUTSIDE, OUTSIDE, *flat)(tags)[2:]
+        return cls(
+            gold=ours,
+            guessed=theirs,
+            lengths=np.fromiter(map(len, sequences), np.intp, len(sequences)),
+            numbers=np.frombuffer(bytes(numbers), np.uint8) if len(tags) <= 256 else np.array(numbers, np.int32),
+            tags=tuple(tags),
+        )
+
+    def count_tokens(self) -> NDArray[np.float64]:
+        """(tags right, tags) of each sentence, shape (sentences, 2). A prediction is as long as its gold."""
+        begins = np.cumsum(self.lengths) - self.lengths
+        words = self.lengths[self.gold]
+        ours, theirs = (self.numbers[_runs(begins[side], words)] for side in (self.gold, self.guessed))
+        right = np.bincount(np.repeat(np.arange(len(words)), words)[ours == theirs], minlength=len(words))
+        return np.stack([right, words], axis=1).astype(np.float64)
+
+    def count_spans(self, reading: Reading) -> NDArray[np.float64]:
+        """(spans right, spans predicted, spans in the gold) of each sentence, shape (sentences, 3).
+
+        A prediction is as long as its gold. Raises ScoringError for a tag that the reading cannot take apart.
+        """
+        filled = np.ones(self.lengths.sum() + len(self.lengths) + 1, np.bool_)
+        behind = np.cumsum(self.lengths + 1)
+        filled[0] = filled[behind] = False
+        spans = self._spans(filled, reading)
+        last = np.flatnonzero(spans)
+        number = np.diff(np.searchsorted(last, behind), prepend=0)
+        rows = np.stack([number[self.gold], number[self.guessed], number[self.gold]], axis=1).astype(np.float64)
+
+        differ = np.flatnonzero(self.gold != self.guessed)
+        ours, theirs = self.gold[differ], self.guessed[differ]
+        begins = behind - self.lengths
+        here = last[_runs((np.cumsum(number) - number)[ours], number[ours])]
+        there = here + np.repeat(begins[theirs] - begins[ours], number[ours])
+        right = np.repeat(np.arange(len(differ)), number[ours])[spans[here] == spans[there]]
+        rows[differ, 0] = np.bincount(right, minlength=len(differ))
+        return rows
+
+    def _spans(self, filled: NDArray[np.bool_], reading: Reading) -> Integers:
+        """What ends in each slot: 0 for no span, else a number that tells its length and its type.
+
+        Tags stand in slots, sequence after sequence, with an empty slot before, between and after; `filled`, shape
+        (slots,), tells where. No two spans of a sequence end in one slot.
+        """
+        tags = np.zeros(len(filled), np.intp)
+        tags[filled] = self.numbers
+        letters, kinds = _parts_of(self.tags, reading.parts)
+        letter, kind = letters[tags], kinds[tags]
+        between = (letter[:-1] * (len(LETTERS) + 1) + letter[1:]) * 2 + (kind[:-1] != kind[1:])
+        happens = _table(reading.boundary)[between.astype(np.intp)]
+        begins = (happens & BEGINS).astype(np.bool_)
+        begins |= ~filled[:-1]  # a span whose begin nothing tells reaches back to that of its sentence
+        slots = np.arange(1, len(filled), dtype=np.int32)
+        first = np.maximum.accumulate(begins * slots)[:-1]
+        ends = (happens[1:] & ENDS).astype(np.bool_)
+        if reading.openers:
+            opens = np.array([one in reading.openers for one in (*LETTERS, "*")], np.bool_)
+            ends &= opens[letter[first]]
+        last = np.flatnonzero(ends)
+        spans = np.zeros(len(filled), np.intp)
+        spans[last + 1] = (slots[last] - first[last] + 1).astype(np.intp) * len(self.tags) + kind[last + 1]
+        return spans
 
 
-def count_spans(
-    gold: Coded, guessed: Coded, lengths: Coded, tags: Iterable[str], reading: Reading
-) -> NDArray[np.float64]:
-    """(spans right, spans predicted, spans in the gold) of each sentence, shape (sentences, 3).
-
-    Args:
-        gold: number of the tag of each word, sentence after sentence, shape (words,).
-        guessed: the same of the prediction.
-        lengths: words of each sentence, shape (sentences,).
-        tags: the tags in the order of their numbers, OUTSIDE first.
-        reading: how spans are read.
-
-    Raises ScoringError for a tag that the reading cannot take apart.
-    """
-    parts = _parts_of(tags, reading.parts)
-    filled = np.ones(len(gold) + len(lengths) + 1, np.bool_)
-    filled[0] = filled[np.cumsum(lengths + 1)] = False
-    ours, theirs = (_find(one, filled, *parts, reading) for one in (gold, guessed))
-    right = ours.ends & theirs.ends & (ours.first == theirs.first) & (ours.kind == theirs.kind)
-    sentence = np.repeat(np.arange(len(lengths)), lengths + 1)
-    rows = np.empty((len(lengths), 3))
-    for column, ends in enumerate((right, theirs.ends, ours.ends)):
-        rows[:, column] = np.bincount(sentence[np.flatnonzero(ends)], minlength=len(lengths))
-    return rows
+def _runs(begins: Integers, lengths: Integers) -> Integers:
+    """begin, begin + 1, … of each run, one run after another; shape (sum of the lengths,)."""
+    before: Integers = np.cumsum(lengths) - lengths
+    runs: Integers = np.arange(lengths.sum()) + np.repeat(begins - before, lengths)
+    return runs
 
 
-def _parts_of(tags: Iterable[str], parts: Parts) -> tuple[NDArray[np.uint8], Coded]:
+def _parts_of(tags: Sequence[str], parts: Parts) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """Of each tag: place of its prefix letter in LETTERS, behind them all if it is not there; number of its type."""
-    types: dict[str, int] = {}
+    types = Numbers()
     taken = [parts(tag) for tag in tags]
     letters = [LETTERS.find(letter) % (len(LETTERS) + 1) for letter, _ in taken]
-    kinds = [types.setdefault(kind, len(types)) for _, kind in taken]
-    return np.array(letters, np.uint8), np.array(kinds, np.min_scalar_type(len(types)))
-
-
-def _find(
-    numbers: Coded, filled: NDArray[np.bool_], letters: NDArray[np.uint8], kinds: Coded, reading: Reading
-) -> Found:
-    """Spans of one side: `filled`, shape (slots,), says which slots hold words, `letters` and `kinds` what tags are."""
-    tags = np.zeros(len(filled), np.intp)
-    tags[filled] = numbers
-    letter, kind = letters[tags], kinds[tags]
-    between = (letter[:-1] * (len(LETTERS) + 1) + letter[1:]) * 2 + (kind[:-1] != kind[1:])
-    happens = _table(reading.boundary)[between.astype(np.intp)]
-    begins = (happens & BEGINS).astype(np.bool_)
-    begins |= ~filled[:-1]  # a span whose begin nothing tells reaches back to that of its sentence
-    first = np.maximum.accumulate(begins * np.arange(1, len(filled), dtype=np.int32))[:-1]
-    ends = (happens[1:] & ENDS).astype(np.bool_)
-    if reading.openers:
-        opens = np.array([one in reading.openers for one in (*LETTERS, "*")], np.bool_)
-        ends &= opens[letter[first]]
-    return Found(ends, first, kind[1:-1])
+    return np.array(letters, np.uint8), np.array([types[kind] for _, kind in taken], np.int32)
 
 
 @lru_cache

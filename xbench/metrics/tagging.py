@@ -1,11 +1,8 @@
 """Tagging: tokens that carry the right tag, and spans that are right in both ends and in type."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NoReturn
-
-import numpy as np
-from numpy.typing import NDArray
+from types import NoneType
+from typing import Any, NoReturn
 
 from xbench.errors import ScoringError
 from xbench.metrics.metric import Metric, Rows, f1, ratio
@@ -14,11 +11,9 @@ from xbench.metrics.spans import (
     LENIENT_WHOLE_TAGS,
     OUTSIDE,
     STRICT,
-    Coded,
-    Numbers,
+    Corpus,
     Reading,
     SpanOf,
-    count_spans,
     lenient_spans,
     lenient_spans_of_whole_tags,
     strict_spans,
@@ -38,11 +33,9 @@ def count_tokens(prediction: Sequence[str] | None, gold: Tagged, language: str) 
 def count_all_tokens(predictions: Sequence[Sequence[str] | None], examples: Sequence[Tagged], language: str) -> Rows:
     """As `count_tokens` for each sentence, shape (sentences, 2)."""
     del language
-    corpus = _Corpus.of(predictions, examples)
-    sentence = np.repeat(np.arange(len(examples)), corpus.lengths)
-    right = np.bincount(sentence[corpus.gold == corpus.guessed], minlength=len(examples))
-    right[[prediction is None for prediction in predictions]] = 0
-    return np.stack([right, corpus.lengths], axis=1).astype(np.float64)
+    rows = _corpus(predictions, examples).count_tokens()
+    rows[[prediction is None for prediction in predictions], 0] = 0.0
+    return rows
 
 
 def _checked(prediction: Sequence[str], gold: Tagged) -> Sequence[str]:
@@ -57,35 +50,23 @@ def _checked(prediction: Sequence[str], gold: Tagged) -> Sequence[str]:
     return prediction
 
 
-@dataclass(frozen=True, slots=True)
-class _Corpus:
-    """Tags of all sentences as numbers."""
+def _corpus(predictions: Sequence[Sequence[str] | None], examples: Sequence[Tagged]) -> Corpus:
+    """All sentences at once; OUTSIDE throughout stands for a prediction that did not come.
 
-    gold: Coded
-    """Shape (words,): number of the tag of each word, sentence after sentence."""
-    guessed: Coded
-    """The same of the predictions; OUTSIDE throughout where there is none."""
-    lengths: NDArray[np.intp]
-    """Shape (sentences,): words of each."""
-    tags: tuple[str, ...]
-    """By number."""
-
-    @classmethod
-    def of(cls, predictions: Sequence[Sequence[str] | None], examples: Sequence[Tagged]) -> "_Corpus":
-        """Raises ScoringError unless there is one tag for each word of every sentence that has a prediction."""
-        gold = [example.tags for example in examples]
-        lengths = list(map(len, gold))
-        guessed = [(OUTSIDE,) * n if one is None else one for one, n in zip(predictions, lengths, strict=True)]
-        shapes = set(map(type, guessed))
-        if not all(issubclass(shape, Sequence) and not issubclass(shape, str) for shape in shapes):
-            _refuse(predictions, examples)
-        if list(map(len, guessed)) != lengths:
-            _refuse(predictions, examples)
-        numbers = Numbers()
-        ours, theirs = numbers.of(gold), numbers.of(guessed)
-        if not all(isinstance(tag, str) for tag in numbers):
-            _refuse(predictions, examples)
-        return cls(ours, theirs, np.array(lengths, np.intp), tuple(numbers))
+    Raises ScoringError unless there is one tag for each word of every sentence that has a prediction.
+    """
+    gold = [example.tags for example in examples]
+    guessed: Sequence[Any] = predictions
+    shapes = set(map(type, predictions))
+    if NoneType in shapes:
+        guessed = [(OUTSIDE,) * len(tags) if one is None else one for one, tags in zip(predictions, gold, strict=True)]
+    if not all(issubclass(shape, Sequence) and not issubclass(shape, str) for shape in shapes - {NoneType}):
+        _refuse(predictions, examples)
+    corpus = Corpus.of(gold, guessed)
+    aligned = bool((corpus.lengths[corpus.gold] == corpus.lengths[corpus.guessed]).all())
+    if not (aligned and all(isinstance(tag, str) for tag in corpus.tags)):
+        _refuse(predictions, examples)
+    return corpus
 
 
 def _refuse(predictions: Sequence[Sequence[str] | None], examples: Sequence[Tagged]) -> NoReturn:
@@ -120,8 +101,7 @@ def _counts_all_spans(reading: Reading) -> Callable[[Sequence[Sequence[str] | No
     def count_all(predictions: Sequence[Sequence[str] | None], examples: Sequence[Tagged], language: str) -> Rows:
         """As `count` for each sentence, shape (sentences, 3)."""
         del language
-        corpus = _Corpus.of(predictions, examples)
-        return count_spans(corpus.gold, corpus.guessed, corpus.lengths, corpus.tags, reading)
+        return _corpus(predictions, examples).count_spans(reading)
 
     return count_all
 

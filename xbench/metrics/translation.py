@@ -93,8 +93,8 @@ def _texts(predictions: Sequence[Retrieved | None], gold: Sequence[Bitext]) -> t
                 f"example {place} of the set: predicted item {item} and to_source {found}, but item must be {place} "
                 f"and to_source in 0..{len(gold) - 1}: they are places in the order of the rows"
             )
-        hypotheses.append("" if prediction is None else gold[found].source)
-    return hypotheses, [[one.source for one in gold]]
+        hypotheses.append("" if prediction is None else gold[found].source or "")
+    return hypotheses, [[one.source or "" for one in gold]]
 
 
 def _statistics(rows: Sequence[Sequence[float]], columns: int) -> Rows:

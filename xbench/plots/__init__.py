@@ -6,13 +6,15 @@ Needs the extra `plot`.
 """
 
 from xbench.plots.drawing import FORMATS, drawn
-from xbench.plots.grouped import FACTS, scatter, strips
-from xbench.plots.heat import heatmap
-from xbench.plots.look import NAMES, Look
-from xbench.plots.paired import dumbbell, forest
+from xbench.plots.dumbbells import dumbbell
+from xbench.plots.forests import forest
+from xbench.plots.heatmaps import heatmap
+from xbench.plots.look import NAMES, Chart, Look
+from xbench.plots.scatters import scatter
+from xbench.plots.stripes import FACTS, strips
 from xbench.plots.words import chosen, labels
 
 __all__ = [
-    "FACTS", "FORMATS", "NAMES", "Look", "chosen", "drawn", "dumbbell", "forest", "heatmap", "labels", "scatter",
-    "strips",
+    "FACTS", "FORMATS", "NAMES", "Chart", "Look", "chosen", "drawn", "dumbbell", "forest", "heatmap", "labels",
+    "scatter", "strips",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 import vl_convert
 
@@ -14,6 +15,7 @@ DOTS = 300
 
 FORMATS = ("svg", "png", "pdf")
 
+_PART = re.compile(r'id="((?:gradient_|clip)\d+)"')
 _SIZE = re.compile(r'(<svg [^>]*?)width="([\d.]+)" height="([\d.]+)"')
 
 
@@ -33,15 +35,22 @@ def drawn(chart: Any, format: str, fonts: Path | None = None) -> bytes:
             raise BadOption(f"--font-dir {fonts} is no folder; give one that holds .ttf or .otf files")
         vl_convert.register_font_directory(str(fonts))
     made: dict[str, Callable[[dict[str, Any]], bytes]] = {
-        "svg": lambda spec: _in_points(vl_convert.vegalite_to_svg(spec)).encode(),
+        "svg": lambda spec: _told(vl_convert.vegalite_to_svg(spec), str(spec.get("description", ""))).encode(),
         "png": lambda spec: vl_convert.vegalite_to_png(spec, scale=1, ppi=DOTS),
-        "pdf": lambda spec: vl_convert.vegalite_to_pdf(spec),
+        "pdf": vl_convert.vegalite_to_pdf,
     }
     if format not in made:
         raise BadOption(f"a chart is written as {', '.join(FORMATS)}, not as {format!r}")
     return made[format](chart.to_dict())
 
 
-def _in_points(svg: str) -> str:
-    """An SVG whose size is told in points: a bare number is a 96th of an inch to a viewer, and text would be small."""
-    return _SIZE.sub(r'\1width="\2pt" height="\3pt"', svg, count=1)
+def _told(svg: str, description: str) -> str:
+    """An SVG with its alternative text, and its size in points: a bare number is a 96th of an inch to a viewer."""
+    text = quoteattr(description)
+    # Vega numbers its parts through the life of a process.
+    for place, name in enumerate(dict.fromkeys(_PART.findall(svg))):
+        svg = svg.replace(f'id="{name}"', f'id="part-{place}"').replace(f"(#{name})", f"(#part-{place})")
+    root = _SIZE.match(svg)
+    if root is None:
+        return svg
+    return f'{root[1]}role="img" aria-label={text} width="{root[2]}pt" height="{root[3]}pt"{svg[root.end() :]}'

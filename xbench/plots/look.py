@@ -2,16 +2,17 @@
 
 import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
 import altair as alt
 
 from xbench.errors import BadOption
 from xbench.plots.words import Names
 
-Chart = alt.LayerChart | alt.HConcatChart
+Layers = alt.LayerChart | alt.FacetChart
+Chart = Layers | alt.HConcatChart
 
 NAMES = get_args(Names)
 
@@ -29,6 +30,12 @@ TITLE = 9.0
 EDGE = 4.0
 """Room around the whole, in points."""
 INCH = 72.0
+APART = 10.0
+"""Room between blocks."""
+LEAST_SCALE = 76.0
+"""Width of a scale that can be read."""
+MOST_ROWS = 46
+"""Rows above each other that a page holds at their usual height."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,20 +83,30 @@ def wrapped(text: str, width: float, size: float = SMALL) -> list[str]:
     return textwrap.wrap(text, max(20, int(width / (0.53 * size))))
 
 
-def blocks(rows: Sequence[str], width: float, least: float, most: int = 46) -> list[list[str]]:
-    """Rows in blocks that stand side by side: at most `most` rows in each, as long as a block has `least` points."""
-    number = max(1, min(-(-len(rows) // most), int(width // least)))
+def blocks(rows: Sequence[str], width: float, least: float) -> list[list[str]]:
+    """Rows in blocks that stand side by side: few rows in each, as long as a block has `least` points."""
+    number = max(1, min(-(-len(rows) // MOST_ROWS), int((width + APART) // (least + APART))))
     size = -(-len(rows) // number)
     return [list(rows[begin : begin + size]) for begin in range(0, len(rows), size)] or [[]]
 
 
-def lines(rows: Sequence[str], room_for_names: float) -> alt.Y:
+def height(rows: Sequence[str], usual: float) -> float:
+    """Height of one row: where many rows stand above each other, less, so that 100 of them fit on a page."""
+    return usual if len(rows) <= MOST_ROWS else max(5.8, usual * MOST_ROWS / len(rows))
+
+
+def shares(number: int, width: float) -> float:
+    """Width of one of several blocks that stand side by side."""
+    return (width - APART * (number - 1)) / number - 2
+
+
+def lines(rows: Sequence[str], room_for_names: float, row: float) -> alt.Y:
     """Languages down, with an axis of a fixed width, so that the whole is as wide as was asked for."""
     return alt.Y(
         "language:N", title=None, scale=alt.Scale(domain=list(rows)),
         axis=alt.Axis(
             minExtent=room_for_names, maxExtent=room_for_names, labelLimit=room_for_names, labelPadding=4, ticks=False,
-            domain=False, labelOverlap=False,
+            domain=False, labelOverlap=False, labelFontSize=min(SMALL, row - 0.4),
         ),
     )  # fmt: skip
 
@@ -102,10 +119,32 @@ def colours(names: Sequence[str]) -> tuple[list[str], list[str]]:
     )
 
 
-def finished(chart: Chart, look: Look, title: str, sentences: Sequence[str], description: str) -> Any:
+def told_apart(names: Sequence[str], look: Look, *, legend: bool) -> tuple[alt.Color, alt.Shape]:
+    """A colour and a shape for each encoder, and a legend that names them."""
+    inks, forms = colours(names)
+    longest = max(map(extent, names)) + 20
+    drawn = alt.Legend(orient="bottom", title=None, offset=4, columns=max(1, int(look.points / longest)))
+    return (
+        alt.Color("encoder:N", scale=alt.Scale(domain=list(names), range=inks), legend=drawn if legend else None),
+        alt.Shape("encoder:N", scale=alt.Scale(domain=list(names), range=forms), legend=drawn if legend else None),
+    )
+
+
+def ends(values: Sequence[float], floor: float = 0.0, ceiling: float = 100.0) -> list[float]:
+    """Ends of a scale a little outside of all values, within what there can be."""
+    aside = max(0.05 * (max(values) - min(values)), 0.5)
+    return [round(max(min(values) - aside, floor), 2), round(min(max(values) + aside, ceiling), 2)]
+
+
+def data(rows: Sequence[Mapping[str, object]]) -> alt.InlineData:
+    """Rows as a chart's data: names stand here, and nowhere else in a spec but as text."""
+    return alt.InlineData(values=[dict(row) for row in rows])
+
+
+def finished(chart: Chart, look: Look, title: str, sentences: Sequence[str], description: str) -> Chart:
     """The chart with its heading, its alternative text and the style of all."""
     under = wrapped(" ".join(one for one in sentences if one), look.points)
-    return (
+    styled: Chart = (
         chart.properties(
             title=alt.TitleParams(
                 wrapped(title, look.points, TITLE), subtitle=under, anchor="start", frame="bounds", offset=8,
@@ -118,8 +157,11 @@ def finished(chart: Chart, look: Look, title: str, sentences: Sequence[str], des
         .configure_view(stroke=None)
         .configure_axis(
             labelFontSize=SMALL, titleFontSize=SMALL, titleFontWeight="normal", labelColor="#111111",
-            gridColor="#e8e8e8", domainColor=GREY, tickColor=GREY, tickSize=3, titlePadding=4,
+            gridColor="#e8e8e8", domainColor=GREY, tickColor=GREY, tickSize=3, titlePadding=4, translate=0,
         )
-        .configure_legend(labelFontSize=SMALL, titleFontSize=SMALL, titleFontWeight="normal", labelLimit=0)
-        .configure_concat(spacing=10)
+        .configure_legend(
+            labelFontSize=SMALL, titleFontSize=SMALL, titleFontWeight="normal", labelLimit=0, symbolSize=34,
+        )
+        .configure_concat(spacing=APART)
     )  # fmt: skip
+    return styled

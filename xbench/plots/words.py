@@ -1,12 +1,12 @@
 """What a chart says in words: labels of columns and languages, headings, and what its intervals mean."""
 
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from xbench.board import Column, Table
 from xbench.errors import BadOption, UnknownName
+from xbench.export import escaping
 from xbench.languages import language
 from xbench.record import parts
 
@@ -14,16 +14,15 @@ Names = Literal["english", "autonym", "code"]
 
 LONGEST = 36
 """Characters of a label; longer ones lose their middle."""
+LONGEST_LANGUAGE = 48
+"""Characters of the name of a language: no name that comes with xbench is longer."""
 
-_UNSEEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
-"""Categories of Unicode that a name may not bring into a chart: they turn, hide or break what stands beside them."""
 
-
-def plain(text: str) -> str:
-    """A name as it may be drawn: on one line, nothing unseen, its middle left out where it is long."""
-    seen = "".join("�" if unicodedata.category(sign) in _UNSEEN else sign for sign in text)
-    half = (LONGEST - 1) // 2
-    return seen if len(seen) <= LONGEST else f"{seen[:half]}…{seen[-half:]}"
+def plain(text: str, longest: int = LONGEST) -> str:
+    """A name as it may be drawn: on one line, nothing that steers how it is written, its middle left out if long."""
+    seen = escaping.plain(text).strip() or "?"
+    half = (longest - 1) // 2
+    return seen if len(seen) <= longest else f"{seen[:half]}…{seen[-half:]}"
 
 
 def labels(table: Table) -> tuple[str, ...]:
@@ -59,7 +58,9 @@ def named(codes: Iterable[str], names: Names) -> dict[str, str]:
     if names == "code":
         return dict(zip(codes, unlike([plain(one) for one in codes]), strict=True))
     known = {one: language(one) for one in codes}
-    first = {one: (it.autonym if names == "autonym" else "") or plain(it.name) for one, it in known.items()}
+    first = {
+        one: (it.autonym if names == "autonym" else "") or plain(it.name, LONGEST_LANGUAGE) for one, it in known.items()
+    }
     taken = list(first.values())
     told = [name if taken.count(name) == 1 else f"{name} ({plain(one)})" for one, name in first.items()]
     return dict(zip(codes, unlike(told), strict=True))
@@ -99,8 +100,13 @@ def scope(table: Table) -> str:
     cells = [cell for column in table.columns for cell in column.cells.values()]
     splits = "/".join(sorted({plain(column.split) for column in table.columns}))
     n = between(cell.n for cell in cells)
-    seeds = between(cell.seeds for cell in cells)
-    return f"Percent; {splits} split; n = {n} a language; {seeds} seed{'' if seeds == '1' else 's'}."
+    return f"Percent; {splits} split; n = {n} a language; {seeds_of(table)}."
+
+
+def seeds_of(table: Table) -> str:
+    """How many seeds stand behind the cells that are shown."""
+    seeds = between(cell.seeds for column in table.columns for cell in column.cells.values())
+    return f"{seeds} seed{'' if seeds == '1' else 's'}"
 
 
 def between(numbers: Iterable[int]) -> str:
@@ -113,9 +119,9 @@ def intervals(seeds: Iterable[int]) -> str:
     """What bars of cells with these numbers of seeds mean, as one sentence."""
     found = set(seeds)
     if found == {1}:
-        return "Bars: 95 % interval over examples, given this seed."
+        return "Bars: 95\u00a0% interval over examples, given this seed."
     where = " where there are several" if 1 in found else ""
-    return f"Bars: 95 % interval over examples and seeds{where}."
+    return f"Bars: 95\u00a0% interval over examples and seeds{where}."
 
 
 def unlike_settings(first: Column, second: Column) -> str:

@@ -1,7 +1,7 @@
 """An opened encoder on a device, set up for a kind of task."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -30,6 +30,11 @@ class Bench:
         features = self.kind.encode(examples, self.setting, training=False)
         scores = predict(self.opened, self.kind, features, self.setting, device=self.device, precision=self.precision)
         return self.kind.decode(scores, features, examples, self.setting), features
+
+    def under(self, threshold: float) -> "Bench":
+        """The same, with another threshold than the recipe's."""
+        recipe = replace(self.setting.recipe, threshold=threshold)
+        return replace(self, setting=replace(self.setting, recipe=recipe))
 
 
 def bench_of(job: Job, order: Order, device: torch.device) -> Bench:

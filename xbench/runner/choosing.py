@@ -1,12 +1,14 @@
 """Which checkpoint of one fine-tuning is scored in which language, and what is said of the choice.
 
 Every rule of selection has its judges: source-dev the source's dev split, oracle the own dev split of each language,
-last none. One fine-tuning serves all rules, and what is learned does not depend on which of them are asked for.
+last none. One fine-tuning serves all rules, and what is learned does not depend on which of them are asked for. Where
+nothing is trained, oracle chooses a threshold instead.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from time import perf_counter
 
 import numpy as np
 
@@ -60,7 +62,7 @@ def turns(group: Sequence[Job], gold: Gold) -> list[Turn]:
     found = [Turn(job=job) for job in group]
     for job in group:
         wanted = gold.test(job)[0].keys()
-        if job.recipe.selection == "oracle" and wanted:
+        if job.recipe.selection == "oracle" and job.kind.trained and wanted:
             there = [turn.job for turn in found if turn.choice == compared_with(job)]
             if not any(wanted <= gold.test(other)[0].keys() for other in there):
                 rule = compared_with(job)[1]
@@ -70,7 +72,12 @@ def turns(group: Sequence[Job], gold: Gold) -> list[Turn]:
 
 
 def compared_with(job: Job) -> tuple[str, Selection]:
-    """Task and rule of the zero-shot scores that an oracle job is compared with: source-dev's, else those of last."""
+    """Task and rule of the zero-shot scores that an oracle job is compared with: source-dev's, else those of last.
+
+    Where nothing is trained, they are those of the recipe's own threshold.
+    """
+    if job.tuned:
+        return job.task.name, "none"
     asked = job.rules if {"source-dev", "last"} & set(job.rules) else ("source-dev",) if job.task.training.dev else ()
     return job.task.name, "source-dev" if "source-dev" in asked else "last"
 
@@ -91,7 +98,7 @@ def judges_of(group: Iterable[Turn], bench: Bench, gold: Gold) -> dict[str, Judg
 def asked(job: Job, gold: Gold) -> dict[str, str]:
     """Judges that a job needs -> the language whose dev split each scores."""
     found = {SOURCE_DEV: job.run.source} if job.recipe.watches_dev else {}
-    if job.recipe.selection == "oracle":
+    if job.recipe.selection == "oracle" and job.kind.trained:
         found |= {_judge(job, language): language for language in gold.test(job)[0]}
     return found
 
@@ -105,8 +112,10 @@ def _judge(job: Job, language: str) -> str:
 
 
 def scored(job: Job, bench: Bench, jury: Jury, gold: Gold, watch: Watch) -> Scored:
-    """Score every language of a job with the weights that its rule chose for it."""
+    """Score every language of a job with the weights, or the threshold, that its rule chose for it."""
     rows, _ = gold.test(job)
+    if job.tuned and rows:
+        return _tuned(job, bench, gold, watch)
     verdicts = {language: jury.verdicts.get(_judge(job, language)) for language in rows}
     steps = {language: verdict.step if verdict else 0 for language, verdict in verdicts.items()}
     parts = []
@@ -115,6 +124,23 @@ def scored(job: Job, bench: Bench, jury: Jury, gold: Gold, watch: Watch) -> Scor
             jury.put(step, bench.opened.model)
         parts.append(score(job, bench, {code: found for code, found in rows.items() if steps[code] == step}, watch))
     return parts[0] if len(parts) == 1 else _joined(parts, tuple(rows))
+
+
+def _tuned(job: Job, bench: Bench, gold: Gold, watch: Watch) -> Scored:
+    """Score every language of a job under the threshold that does best on its own dev rows. Raises DataError."""
+    rows, _ = gold.test(job)
+    parts: list[Scored] = []
+    chosen: dict[str, Chosen] = {}
+    began, tokens = perf_counter(), 0
+    for language, found in rows.items():
+        dev = gold.own_dev(job, language)
+        candidates, features = bench.under(0.0).answers(dev.examples)
+        threshold, best = job.kind.tune(candidates, dev.examples)
+        split = f"{language}/{dev.used.split}"
+        chosen[language] = Chosen(split=split, checkpoint=0, score=best, threshold=threshold)
+        parts.append(score(job, bench.under(threshold), {language: found}, watch))
+        tokens += parts[-1].tokens + sum(len(feature.ids) for feature in features)
+    return replace(_joined(parts, tuple(rows)), chosen=chosen, tokens=tokens, seconds=perf_counter() - began)
 
 
 def _joined(parts: Sequence[Scored], languages: tuple[str, ...]) -> Scored:
@@ -147,9 +173,15 @@ def _joined(parts: Sequence[Scored], languages: tuple[str, ...]) -> Scored:
 def regrets(job: Job, chosen: Scored, zero_shot: Scored, jury: Jury, steps: int) -> dict[str, Regret]:
     """Language -> score of the chosen checkpoint less that of the zero-shot one, on the same test rows.
 
-    `steps` were taken. Where both are one checkpoint the regret is 0 without doubt.
+    `steps` were taken. Where both are one checkpoint, or one threshold, the regret is 0 without doubt.
     """
     beside = jury.verdicts[SOURCE_DEV].step if compared_with(job)[1] == "source-dev" else steps
+
+    def the_same(language: str) -> bool:
+        if job.tuned:
+            return chosen.chosen[language].threshold == job.recipe.threshold
+        return jury.verdicts[_judge(job, language)].step == beside
+
     metric = catalogue.metrics_of(job.task)[0]
     ours, theirs = (
         {one.language: one.value for one in scored.scores if one.metric == metric.name}
@@ -157,7 +189,7 @@ def regrets(job: Job, chosen: Scored, zero_shot: Scored, jury: Jury, steps: int)
     )
     return {
         language: Regret(0.0, 0.0, 0.0)
-        if jury.verdicts[_judge(job, language)].step == beside
+        if the_same(language)
         else _regret(metric, ours[language] - theirs[language], chosen.counts, zero_shot.counts, language)
         for language in ours
         if language in theirs
@@ -184,13 +216,17 @@ def _regret(metric: Metric, value: float, chosen: Counts, zero_shot: Counts, lan
     return Regret(value, float(min(low, value)), float(max(high, value)))
 
 
-def selected(job: Job, jury: Jury, steps: int, gold: Gold, regrets: Mapping[str, Regret]) -> Selected:
+def selected(job: Job, scored: Scored, jury: Jury, steps: int, regrets: Mapping[str, Regret]) -> Selected:
     """What the record says of the choice. `steps` were taken; 0 where nothing was trained."""
-    rule = job.recipe.selection if job.kind.trained else "none"
+    rule = job.recipe.selection if job.kind.trained or job.tuned else "none"
     source = jury.verdicts.get(SOURCE_DEV) if job.recipe.watches_dev else None
     history = source.history if source else ()
     if rule == "oracle":
-        by_language = {language: _chosen(job, language, jury, regrets.get(language)) for language in gold.test(job)[0]}
+        found = scored.chosen if job.tuned else {code: _chosen(job, code, jury) for code in scored.tokenizer}
+        by_language = {
+            code: replace(one, regret=lost.value, low=lost.low, high=lost.high) if (lost := regrets.get(code)) else one
+            for code, one in found.items()
+        }
         return Selected(
             rule=rule, split="target dev", checkpoint=0, score=None, history=history, by_language=by_language
         )
@@ -204,16 +240,9 @@ def selected(job: Job, jury: Jury, steps: int, gold: Gold, regrets: Mapping[str,
     )
 
 
-def _chosen(job: Job, language: str, jury: Jury, regret: Regret | None) -> Chosen:
+def _chosen(job: Job, language: str, jury: Jury) -> Chosen:
     verdict, own = jury.verdicts[_judge(job, language)], job.own_dev(language)
-    return Chosen(
-        split=f"{language}/{own.dev if own else ''}",
-        checkpoint=verdict.step,
-        score=verdict.score or 0.0,
-        regret=regret.value if regret else None,
-        low=regret.low if regret else None,
-        high=regret.high if regret else None,
-    )
+    return Chosen(split=f"{language}/{own.dev if own else ''}", checkpoint=verdict.step, score=verdict.score or 0.0)
 
 
 def check_honest(record: Record) -> None:

@@ -42,6 +42,11 @@ class Job:
             task.metric if task.training.dev else "",
         )  # fmt: skip
 
+    @property
+    def tuned(self) -> bool:
+        """Whether nothing is trained, and each language's own dev split chooses its threshold."""
+        return self.recipe.selection == "oracle" and not self.kind.trained
+
     def own_dev(self, language: str) -> Source | None:
         """Where the dev split lies that chooses for this language alone; None where none may be used."""
         of_source = language == self.run.source and self.task.training.dev
@@ -107,7 +112,7 @@ def plan(order: Order, *, fetch: bool = True) -> Plan:
                     finished += records
                     left = _left(seeded, records, order.data)
                     jobs += [replace(seeded, languages=left)] if left else []
-                    if records and not left:
+                    if records and not left and job.kind.trained:
                         fitted.add((seeded.task.name, *seeded.fitting()))
     faults.raise_any()
     notes += [
@@ -158,9 +163,13 @@ def _selecting(job: Job, also: Sequence[Selection]) -> tuple[list[Job], list[str
     """The job, one more for each further rule of selection, and why there is none for a rule."""
     own, name = job.recipe.selection, job.task.name
     rules = [rule for rule in dict.fromkeys(also) if rule != own]
-    if rules and (own == "none" or not job.kind.trained):
-        return [job], [f"nothing is trained for {name}, so there is no checkpoint to select by {', '.join(rules)}"]
     notes = []
+    if own == "none" or not job.kind.trained:
+        # What is not trained may still have a threshold to choose.
+        idle = [rule for rule in rules if rule != "oracle" or not hasattr(job.kind, "tune")]
+        if idle:
+            notes.append(f"nothing is trained for {name}, so there is no checkpoint to select by {', '.join(idle)}")
+        rules = [rule for rule in rules if rule not in idle]
     if "source-dev" in rules and not job.task.training.dev:
         rules.remove("source-dev")
         notes.append(f"{name} has no dev split of the source that may be used, so nothing is selected by source-dev")
@@ -199,11 +208,14 @@ def _recipe(task: Task, kind: Any, order: Order) -> Recipe:
         raise BadOption(
             f"recipe {book.name!r} {looks} the source's dev split, but {task.name} has none that may be used for it"
         )
-    if recipe.selection == "oracle" and not kind.trained:
+    if recipe.selection == "oracle" and not kind.trained and not hasattr(kind, "tune"):
         raise BadOption(f"recipe {book.name!r} selects by oracle, but nothing is trained for {task.name}")
+    if recipe.selection == "oracle" and kind.trained and not recipe.epochs and not recipe.steps:
+        raise BadOption(f"recipe {book.name!r} says neither epochs nor steps for {task.name}")
     if order.precision:
         recipe = replace(recipe, precision=order.precision)
-    return recipe.limited(train=order.limit_train if recipe.selection != "none" else 0, test=order.limit_test)
+    trains = kind.trained and recipe.selection != "none"
+    return recipe.limited(train=order.limit_train if trains else 0, test=order.limit_test)
 
 
 def _source(task: Task, wanted: str) -> str:

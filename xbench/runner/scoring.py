@@ -1,7 +1,7 @@
 """The scores of a job: predict, count, close, in every language."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +12,7 @@ from xbench import catalogue
 from xbench.data import Rows
 from xbench.fertility import figures
 from xbench.metrics import Metric, checked, close, count, rows_of
-from xbench.record import Counts, Missing, Score, TokenizerFigures
+from xbench.record import Chosen, Counts, Missing, Score, TokenizerFigures
 from xbench.resample import interval, interval_of_draws
 from xbench.runner.bench import Bench
 from xbench.runner.plan import Job
@@ -40,6 +40,8 @@ class Scored:
     tokenizer: dict[str, TokenizerFigures]
     tokens: int
     seconds: float
+    chosen: Mapping[str, Chosen] = field(default_factory=dict)
+    """Language -> the threshold that its own dev split chose, where one was to be chosen."""
 
 
 def dev_score(job: Job, bench: Bench, dev: Rows, language: str) -> float:

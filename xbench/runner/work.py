@@ -91,12 +91,14 @@ def _record(job: Job, work: Work, scored: Scored, zero_shot: Scored | None) -> R
     dev = gold.dev(job).used if fitted and SOURCE_DEV in asked else None
     oracle = job.recipe.selection == "oracle"
     regrets = (
-        choosing.regrets(job, scored, zero_shot, work.jury, fitted.steps) if oracle and zero_shot and fitted else {}
+        choosing.regrets(job, scored, zero_shot, work.jury, fitted.steps if fitted else 0)
+        if oracle and zero_shot and (fitted or job.tuned)
+        else {}
     )
     return Record(
         run=job.run,
         signature=facts.signature_of(job, train, "" if job.kind.trained else vectors(bench)),
-        selection=choosing.selected(job, work.jury, fitted.steps if fitted else 0, gold, regrets),
+        selection=choosing.selected(job, scored, work.jury, fitted.steps if fitted else 0, regrets),
         scores=scored.scores,
         missing=(*missing, *scored.missing),
         chance=job.task.chance,

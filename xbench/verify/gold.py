@@ -14,7 +14,7 @@ from xbench.errors import XbenchError
 from xbench.metrics import Metric, checked, count, rows_of
 from xbench.record import Counts, Score
 from xbench.resample import interval_of_draws
-from xbench.task import Label, Option, Retrieved, Task
+from xbench.task import Label, Mined, Option, Retrieved, Task
 from xbench.verify.counts import ends
 from xbench.verify.fault import Entry, Faults
 
@@ -66,6 +66,7 @@ def _recount(entry: Entry, rows: Rows, stored: Sequence[Any], counts: Counts, kn
     except (TypeError, ValueError) as cause:
         yield entry.fault("predictions", f"a prediction for {language} is none that a kind of task gives: {cause}")
         return
+    yield from _thresholds(entry, language, [answer for answer in answers if isinstance(answer, Mined)])
     slack = ROUNDED if any(isinstance(answer, (Label, Option)) for answer in answers) else 0.0
     for metric in known.values():
         of = f"{metric.name} in {language}"
@@ -85,6 +86,20 @@ def _recount(entry: Entry, rows: Rows, stored: Sequence[Any], counts: Counts, kn
                     yield from _whole(entry, metric, score, rows, answers)
         except Exception as cause:  # noqa: BLE001 a metric may make anything of an untrusted prediction
             yield entry.fault("recount", f"{of} cannot be counted: {type(cause).__name__}: {cause}")
+
+
+def _thresholds(entry: Entry, language: str, answers: Sequence[Mined]) -> Faults:
+    """Pairs are proposed from the threshold on that the record tells, and from no other."""
+    chosen = entry.record.selection.by_language.get(language)
+    least = entry.record.provenance.recipe.get("threshold", 0.0) if chosen is None else chosen.threshold
+    if not isinstance(least, (int, float)):
+        return  # what is amiss with it is told elsewhere
+    odd = [one.item for one in answers if one.score and (one.source >= 0) != (one.score >= least)]
+    if odd:
+        yield entry.fault(
+            "predictions",
+            f"{len(odd)} pairs in {language}, first that of row {odd[0]}, by another threshold than {least}",
+        )
 
 
 def _whole(entry: Entry, metric: Metric, score: Score, rows: Rows, answers: Sequence[Any]) -> Faults:
@@ -113,5 +128,7 @@ def restored(stored: Any) -> Any:
         probability = float("nan") if stored["probability"] is None else stored["probability"]
         kind = Label if isinstance(stored["value"], str) else Option
         return kind(stored["value"], probability)
+    if stored.keys() == {field.name for field in fields(Mined)}:
+        return Mined(**stored)
     known = {field.name for field in fields(Retrieved)}
     return Retrieved(**stored) if {"item", "to_source", "from_source"} <= stored.keys() <= known else stored

@@ -44,8 +44,11 @@ def selection(entry: Entry) -> Faults:
         yield entry.fault("selection", f"no rule has the name {chosen.rule!r}")
     if not provenance.test:
         return  # nothing to score, so nothing was trained
+    # Where nothing is trained, a language's own dev split may still choose its threshold.
+    tuned = bool(chosen.by_language) and all(one.threshold is not None for one in chosen.by_language.values())
     if chosen.rule != "none" or record.cost.train_tokens:
         yield from entry.differs("selection", "rule", chosen.rule, provenance.recipe.get("selection"))
+    if record.cost.train_tokens or (chosen.rule != "none" and not tuned):
         if provenance.train is None:
             yield entry.fault("selection", f"{chosen.rule} was fine-tuned, but which rows it read is not recorded")
     elif provenance.train or chosen.checkpoint:

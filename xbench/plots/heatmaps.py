@@ -1,13 +1,27 @@
 """Languages down, encoders across, the score in the cell."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import altair as alt
 
 from xbench.board import Table
 from xbench.errors import BadOption
-from xbench.plots.look import GREY, PALE, SMALL, Look, blocks, extent, finished, lines, room
+from xbench.plots.look import (
+    GREY,
+    PALE,
+    SMALL,
+    Chart,
+    Layers,
+    Look,
+    blocks,
+    data,
+    extent,
+    finished,
+    height,
+    lines,
+    room,
+    shares,
+)  # fmt: skip
 from xbench.plots.words import labels, named, plain, points, scope
 
 ROW = 11.0
@@ -23,7 +37,7 @@ INKS = ("#000000", "#ffffff", GREY)
 Row = dict[str, str | float | bool | None]
 
 
-def heatmap(table: Table, look: Look | None = None, *, gap: bool = False) -> Any:
+def heatmap(table: Table, look: Look | None = None, *, gap: bool = False) -> Chart:
     """Scores of every language and encoder, or with `gap` what a language loses to the encoder's source.
 
     Languages stand by their mean, encoders by the mean of their targets; a source is outlined.
@@ -31,7 +45,7 @@ def heatmap(table: Table, look: Look | None = None, *, gap: bool = False) -> Any
     """
     look = look or Look()
     rows, order, across = _rows(table, look, gap=gap)
-    names = room(order, 0.4 * look.points)
+    names = room(order, 0.66 * look.points)
     least = names + NARROWEST * len(across) + 10
     if least > look.points:
         most = int((look.points - names - 10) // NARROWEST)
@@ -40,8 +54,8 @@ def heatmap(table: Table, look: Look | None = None, *, gap: bool = False) -> Any
             f"or give a greater --width"
         )
     parts = blocks(order, look.points, least + 10)
-    wide = (look.points - 10 * (len(parts) - 1)) / len(parts) - names
-    shown = [_block(rows, part, across, names, wide, _colour(rows, gap=gap)) for part in parts]
+    wide = shares(len(parts), look.points) - names
+    shown = [_block(rows, part, across, names, wide, _colour(rows, wide, gap=gap)) for part in parts]
     values = [row for row in rows if row["value"] is not None]
     said = "Gap to the source" if gap else table.metric
     title = f"{plain(table.task)}: {plain(table.metric)}, {'gap to the source' if gap else 'by language and encoder'}"
@@ -71,15 +85,17 @@ def _rows(table: Table, look: Look, *, gap: bool) -> tuple[list[Row], list[str],
     if all(one is None for one in value.values()):
         raise BadOption(f"{table.task} has no {'gap: its sources have no scores' if gap else 'score'} to show")
 
-    def height(language: str) -> float:
+    def first(language: str) -> float:
         there = [one for place in own if (one := value[language, place]) is not None]
         best = sum(there) / len(there) if there else (1e9 if gap else -1e9)
         return best if gap else -best
 
     sources = {column.source for column in table.columns}
-    down = sorted(table.languages, key=lambda one: (one not in sources, height(one)))
+    down = sorted(table.languages, key=lambda one: (one not in sources, first(one)))
     called = named(down, look.names)
-    found = [_row(called[one], own[at], value[one, at], table.columns[at].source == one) for one in down for at in across]
+    found = [
+        _row(called[one], own[at], value[one, at], table.columns[at].source == one) for one in down for at in across
+    ]
     _ink(found, gap=gap)
     return found, [called[one] for one in down], [own[place] for place in across]
 
@@ -112,12 +128,12 @@ def _ink(rows: Sequence[Row], *, gap: bool) -> None:
             row["ink"] = "#ffffff" if (abs(2 * share - 1) > STRONG if gap else share < DARK) else "#000000"
 
 
-def _colour(rows: Sequence[Row], *, gap: bool) -> alt.Color:
+def _colour(rows: Sequence[Row], wide: float, *, gap: bool) -> alt.Color:
     return alt.Color(
         "value:Q", title="points" if gap else "percent",
         scale=alt.Scale(scheme="blueorange" if gap else "viridis", domain=list(_ends(rows, gap=gap))),
         legend=alt.Legend(
-            orient="bottom", direction="horizontal", gradientLength=110, gradientThickness=7, titleOrient="left",
+            orient="bottom", direction="horizontal", gradientLength=min(110, max(30, wide - 48)), gradientThickness=7, titleOrient="left",
             titlePadding=6, offset=6,
         ),
     )  # fmt: skip
@@ -125,9 +141,10 @@ def _colour(rows: Sequence[Row], *, gap: bool) -> alt.Color:
 
 def _block(
     rows: Sequence[Row], part: Sequence[str], across: Sequence[str], names: float, wide: float, colour: alt.Color
-) -> alt.LayerChart:
+) -> Layers:
     """Some of the languages, and all encoders."""
-    mine = [row for row in rows if row["language"] in set(part)]
+    mine = [one for one in rows if one["language"] in set(part)]
+    row = height(part, ROW)
     narrow = max(map(extent, across)) > wide / len(across) - 4
     x = alt.X(
         "encoder:N", title=None, scale=alt.Scale(domain=list(across)),
@@ -135,10 +152,10 @@ def _block(
             orient="top", labelAngle=-90 if narrow else 0, ticks=False, domain=False, labelLimit=0, labelOverlap=False,
         ),
     )  # fmt: skip
-    base = alt.Chart(alt.Data(values=mine)).encode(x=x, y=lines(part, names))
+    base = alt.Chart(data(mine)).encode(x=x, y=lines(part, names, row))
     tips = [alt.Tooltip("language:N"), alt.Tooltip("encoder:N"), alt.Tooltip("shown:N", title="percent")]
     there, absent = (base.transform_filter(f"{test}isValid(datum.value)") for test in ("", "!"))
-    size = min(SMALL, wide / len(across) / 2.75)
+    size = min(SMALL, wide / len(across) / 2.75, row - 0.4)
     outline = base.transform_filter("datum.source").mark_rect(fill=None, stroke="#000000", strokeWidth=1)
     numbers = [
         base.transform_filter(f"datum.ink === '{ink}'").mark_text(fontSize=size, color=ink).encode(text="shown:N")
@@ -149,16 +166,14 @@ def _block(
         there.mark_rect(stroke="#ffffff", strokeWidth=0.5).encode(color=colour, tooltip=tips),
         outline,
         *numbers,
-    ).properties(width=wide, height=ROW * len(part))
+    ).properties(width=wide, height=row * len(part))
 
 
-def _described(
-    said: str, values: Sequence[Row], order: Sequence[str], across: Sequence[str], table: Table
-) -> str:
+def _described(said: str, values: Sequence[Row], order: Sequence[str], across: Sequence[str], table: Table) -> str:
     least = min(values, key=lambda row: float(row["value"] or 0))
     most = max(values, key=lambda row: float(row["value"] or 0))
     return (
-        f"Heatmap of {plain(table.task)}: {said} in percent of {len(order)} languages (down) and {len(across)} encoders "
-        f"(across). Least {least['shown']} ({least['language']}, {least['encoder']}), greatest {most['shown']} "
-        f"({most['language']}, {most['encoder']})."
+        f"Heatmap of {plain(table.task)}: {said} in percent of {len(order)} languages (down) and {len(across)} "
+        f"encoders (across). Least {least['shown']} ({least['language']}, {least['encoder']}), greatest "
+        f"{most['shown']} ({most['language']}, {most['encoder']})."
     )

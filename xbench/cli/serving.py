@@ -1,0 +1,54 @@
+"""The verb `serve`: the leaderboard in a browser."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xbench.errors import BadOption, StoreError
+
+APP = Path(__file__).resolve().parents[1] / "page" / "app.py"
+
+
+def serve(
+    board: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--board",
+            help="Folder of records; give it again to show several as one. leaderboards/local if not given, "
+            "else leaderboards/mini.",
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 = any that is free.")] = 8501,
+    address: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 shows it to others too.")] = "127.0.0.1",
+    browser: Annotated[bool, typer.Option("--browser", help="Open it in a browser.")] = False,
+) -> None:
+    """Open the leaderboard page; Ctrl-C ends it.
+
+    \b
+    Examples:
+      xbench serve
+      xbench serve --board leaderboards/mini --board leaderboards/local --port 8600
+    """
+    if find_spec("streamlit") is None:
+        raise BadOption('the page needs Streamlit: pip install "xbench[page]"')
+    for folder in board or []:
+        if not folder.is_dir():
+            raise StoreError(f"no board at {folder}. `xbench run --board {folder} …` makes one.")
+    options = {
+        "server.port": port, "server.address": address, "server.headless": not browser,
+        "browser.gatherUsageStats": False, "server.fileWatcherType": "none", "client.toolbarMode": "viewer",
+    }  # fmt: skip
+    told = [part for name, value in options.items() for part in (f"--{name}", str(value).lower())]
+    chosen = {"XBENCH_BOARDS": os.pathsep.join(map(str, board))} if board else {}
+    command = [sys.executable, "-m", "streamlit", "run", str(APP), *told]
+    try:
+        ended = subprocess.run(command, env=os.environ | chosen, check=False)
+    except KeyboardInterrupt:
+        return
+    if ended.returncode:
+        raise BadOption(f"Streamlit ended with {ended.returncode}; what it said stands above")

@@ -1,0 +1,5 @@
+"""What `xbench serve` hands to Streamlit."""
+
+from xbench.page import main
+
+main()

@@ -1,0 +1,5 @@
+"""Being written."""
+
+from xbench.page import parts
+
+parts.heading("Compare")
