@@ -4,7 +4,8 @@ Records are simulated, and written as `xbench run` writes them (`store.to_json`)
 tokenizer figures and data fingerprints of 40 languages; nothing beside them, as counts are not read on large boards.
 Every figure is from a fresh process. The first look reads every record and keeps an index; the second takes the index.
 `tables` are all cells with their intervals over seeds, and ranks: on the large board every pair of 1,000 encoders in
-each task. Imports are told apart, as every command pays them. Records are in the page cache of the operating system.
+each task. Imports are told apart, as every command pays them. Times are seconds as a user waits, and in brackets those
+of the processor, which differ where other programs run beside. The files are in the operating system's cache.
 """
 
 import hashlib
@@ -15,66 +16,76 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from time import perf_counter
+from typing import Any
 
 import numpy as np
 
 from xbench import store
 from xbench.record import (
-    Cost, DataUsed, ExamplesFile, Provenance, Record, Run, Score, Selected, TokenizerFigures, signature,
+    Cost,
+    DataUsed,
+    ExamplesFile,
+    Provenance,
+    Record,
+    Run,
+    Score,
+    Selected,
+    TokenizerFigures,
+    signature,
 )  # fmt: skip
 
 SIZES = ((30, 5), (200, 5), (1000, 5))
 """Encoders and tasks of the boards."""
-LANGUAGES = tuple(
-    "en ar bg de el es fr hi ru sw th tr ur vi zh af bn et eu fa fi he hu id it ja jv ka kk ko ml mr ms my nl pt ta te "
-    "tl yo".split()
-)
+LANGUAGES = (
+    "en", "ar", "bg", "de", "el", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh", "af", "bn", "et", "eu",
+    "fa", "fi", "he", "hu", "id", "it", "ja", "jv", "ka", "kk", "ko", "ml", "mr", "ms", "my", "nl", "pt", "ta", "te",
+    "tl", "yo",
+)  # fmt: skip
 SEEDS = 5
 ITEMS = 1000
 GOAL = {"first look": 10.0, "second look": 1.0, "GiB": 2.0}
 
 LOOK = """
 import json, resource, sys
-from time import perf_counter
-began = perf_counter()
-import xbench, pandas
+from time import perf_counter, process_time
+marks = [(perf_counter(), process_time())]
+def mark(made):
+    marks.append((perf_counter(), process_time()))
+    return made
 from xbench import load_board
-imported = perf_counter()
-board = load_board(sys.argv[1])
-loaded = perf_counter()
-tables = board.tables()
-ranked = perf_counter()
-frame = board.frame()
-framed = perf_counter()
+mark(None)
+board = mark(load_board(sys.argv[1]))
+tables = mark(board.tables())
+frame = mark(board.frame())
+took = {
+    name: [after - before for before, after in zip(marks[place], marks[place + 1])]
+    for place, name in enumerate(("imports", "load", "tables", "frame"))
+}
 most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20 / (1024 if sys.platform == "darwin" else 1)
 ranks = sum(column.rank is not None for table in tables for column in table.columns)
-print(json.dumps({
-    "imports": imported - began, "load": loaded - imported, "tables": ranked - loaded, "frame": framed - ranked,
-    "GiB": most, "records": len(board.runs), "scores": len(frame), "ranks": ranks,
-}))
+print(json.dumps({**took, "GiB": most, "records": len(board.runs), "scores": len(frame), "ranks": ranks}))
 """
+COMMAND = "from xbench.cli import main; main()"
 
 
 def report() -> str:
     """Write boards, look at each twice, and say whether the largest keeps to the goal."""
     lines = [
-        "| records | look | imports, s | load, s | tables and ranks, s | `frame()`, s | `xbench board --task`, s | "
-        "memory, GiB |",
+        "| records | look | imports | load | tables and ranks | `frame()` | `xbench board --task` | memory, GiB |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    verdict = ""
     for encoders, tasks in SIZES:
         with tempfile.TemporaryDirectory(prefix="xbench-board-") as folder:
             size = write(Path(folder) / "board", encoders, tasks)
             first, second = (look(Path(folder)) for _ in range(2))
             command = shown(Path(folder))
-            for name, found, whole in (("first", first, ""), ("second", second, f"{command:.2f}")):
-                lines.append(
-                    f"| {found['records']:,.0f} | {name} | {found['imports']:.2f} | {found['load']:.2f} | "
-                    f"{found['tables']:.2f} | {found['frame']:.2f} | {whole} | {found['GiB']:.2f} |"
+            for name, found, whole in (("first", first, ""), ("second", second, f"{command:.1f}")):
+                times = " | ".join(
+                    f"{wall:.2f} ({own:.2f})" for wall, own in map(found.get, ("imports", "load", "tables", "frame"))
                 )
-        verdict = _verdict(first, second, size)
-    return "\n".join((*lines, "", verdict))
+                lines.append(f"| {found['records']:,} | {name} | {times} | {whole} | {found['GiB']:.2f} |")
+    return "\n".join((*lines, "", _verdict(first, second, size)))
 
 
 def write(board: Path, encoders: int, tasks: int) -> int:
@@ -149,21 +160,19 @@ def _provenance(run: Run, used: dict[str, DataUsed]) -> Provenance:
     )  # fmt: skip
 
 
-def look(folder: Path) -> dict[str, float]:
+def look(folder: Path) -> dict[str, Any]:
     """Load, tables and frame of a board in a fresh process."""
     made = subprocess.run(
         [sys.executable, "-c", LOOK, str(folder / "board")], env=_surroundings(folder), check=True, capture_output=True,
         text=True,
     )  # fmt: skip
-    found: dict[str, float] = json.loads(made.stdout)
+    found: dict[str, Any] = json.loads(made.stdout)
     return found
 
 
 def shown(folder: Path) -> float:
     """Seconds of `xbench board --task` from start to end, imports and drawing and all, with the index there."""
-    from time import perf_counter
-
-    call = [sys.executable, "-m", "xbench.cli", "board", "--board", str(folder / "board"), "--task", "task0"]
+    call = [sys.executable, "-c", COMMAND, "board", "--board", str(folder / "board"), "--task", "task0"]
     began = perf_counter()
     subprocess.run(call, env=_surroundings(folder), check=True, capture_output=True)
     return perf_counter() - began
@@ -173,17 +182,16 @@ def _surroundings(folder: Path) -> dict[str, str]:
     return {**os.environ, "XBENCH_CACHE": str(folder / "cache"), "COLUMNS": "120"}
 
 
-def _verdict(first: dict[str, float], second: dict[str, float], size: int) -> str:
+def _verdict(first: dict[str, Any], second: dict[str, Any], size: int) -> str:
     """What the largest board took, against what it may take."""
-    took = {
-        "first look": first["load"] + first["tables"],
-        "second look": second["load"] + second["tables"],
-        "GiB": first["GiB"],
-    }
-    held = all(took[name] <= goal for name, goal in GOAL.items())
+    (once, own), (again, own_again) = (
+        [sum(parts) for parts in zip(found["load"], found["tables"], strict=True)] for found in (first, second)
+    )
+    took = {"first look": once, "second look": again, "GiB": first["GiB"]}
+    late = [f"{name} {took[name]:.1f} of {goal:g}" for name, goal in GOAL.items() if took[name] > goal]
     return (
-        f"**{first['records']:,.0f} records ({size / 2**30:.2f} GiB, {first['scores']:,.0f} scores, "
-        f"{first['ranks']:,.0f} ranks): {took['first look']:.1f} s the first time, {took['second look']:.2f} s the "
-        f"second, {took['GiB']:.2f} GiB** (goal: {GOAL['first look']:.0f} s, {GOAL['second look']:.0f} s, "
-        f"{GOAL['GiB']:.0f} GiB: {'held' if held else 'not held'})."
+        f"**{first['records']:,} records ({size / 2**30:.2f} GiB, {first['scores']:,} scores, {first['ranks']:,} "
+        f"ranks): {once:.1f} s the first time ({own:.1f} s of the processor), {again:.2f} s the second "
+        f"({own_again:.2f} s), {first['GiB']:.2f} GiB.** The goal is {GOAL['first look']:g} s, "
+        f"{GOAL['second look']:g} s and {GOAL['GiB']:g} GiB: {'not held: ' + ', '.join(late) if late else 'held'}."
     )

@@ -1,5 +1,6 @@
-"""Releases drawn from a model whose truth is known, and judged as `xbench check` judges: for the benchmark of the gate."""
+"""Releases drawn from a model whose truth is known, judged as `xbench check` judges: for the benchmark of the gate."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -68,6 +69,7 @@ def weights(languages: int) -> dict[str, Values]:
     return {"target mean": targets, "source": source, "low-resource": low, "gap": targets - source}
 
 
+@functools.cache
 def flips() -> tuple[float, float]:
     """Variances of 0-or-1 answers: of an encoder's own part of an item, and of a seed's whim. From many draws."""
     some = np.random.default_rng(3)
@@ -106,8 +108,16 @@ def drawn(world: World, some: np.random.Generator, own: float, whim: float) -> t
             examples=2 * own / N * ((1 - ALIKE) * square + ALIKE * together) + sum(interactions),
         )  # fmt: skip
 
-    unit = np.eye(world.languages)
-    cells = [spread(task, one) for task in range(world.tasks) for one in unit]
+    whims = [whim / N / seeds * found for seeds in world.seeds]
+    over_seeds = [side.var(axis=0, ddof=1) if len(side) > 1 else np.zeros(shape) for side in moved]
+    columns = (values, *over_seeds, 2 * own / N * found + sum(whims), *whims)
+    cells = [
+        Spread(
+            value=value, seeds=(ours, theirs), runs=world.seeds, examples=examples, interactions=(here, there), n=N,
+            smallest=N, least=-2.0, most=2.0,
+        )
+        for value, ours, theirs, examples, here, there in zip(*(one.ravel().tolist() for one in columns), strict=True)
+    ]  # fmt: skip
     guards = [
         [Part(spread=spread(task, one), languages=(), trained=True) for task in range(world.tasks)]
         for one in weights(world.languages).values()

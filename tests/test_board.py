@@ -9,7 +9,7 @@ from test_store import RUN, counts, record
 import xbench
 from xbench import store
 from xbench.errors import StoreError
-from xbench.record import Record, Score
+from xbench.record import DataUsed, Missing, Record, Score
 
 
 def scored(run: dict[str, object], **values: float) -> Record:
@@ -112,3 +112,53 @@ def test_a_name_in_a_record_opens_no_file(tmp_path: Path) -> None:
     (table,) = board(tmp_path / "board", made, again).tables()
     assert table.columns[0].cells
     assert not (tmp_path / "sprung").exists()
+
+
+def on_rows(run: dict[str, object], fingerprint: str) -> Record:
+    """A record whose German test rows have this fingerprint."""
+    made = scored(run, en=0.9, de=0.6)
+    used = DataUsed(repo="r", revision="1", config="de", split="test", rows=100, fingerprint=fingerprint)
+    return replace(made, provenance=replace(made.provenance, test={"de": used}))
+
+
+def test_other_test_rows_are_told_and_not_ranked_with_the_rest(tmp_path: Path) -> None:
+    names = ("a", "b", "c")
+    records = [on_rows({"encoder": name}, "2" * 64 if name == "c" else "1" * 64) for name in names]
+    (table,) = board(tmp_path, *records).tables()
+    assert [column.other_rows for column in table.columns] == ["", "", "de@22222222"]
+    assert [column.rank and column.rank.among for column in table.columns] == [2, 2, None]
+
+
+def test_where_half_has_other_rows_they_are_not_ranked_together_either(tmp_path: Path) -> None:
+    records = [on_rows({"encoder": name}, digit * 64) for name, digit in (("a", "1"), ("b", "2"))]
+    (table,) = board(tmp_path, *records).tables()
+    assert [column.other_rows for column in table.columns] == ["", "de@22222222"]
+    assert [column.rank for column in table.columns] == [None, None]
+
+
+def test_a_seed_on_other_rows_is_in_no_mean_with_the_rest(tmp_path: Path) -> None:
+    records = [on_rows({"seed": seed}, "2" * 64 if seed == 2 else "1" * 64) for seed in range(3)]
+    (table,) = board(tmp_path, *records).tables()
+    assert [(column.other_rows, column.cells["de"].seeds) for column in table.columns] == [("", 2), ("de@22222222", 1)]
+
+
+def test_mixed_signatures_are_never_one_mean(tmp_path: Path) -> None:
+    other = replace(scored({"seed": 1}, en=0.5, de=0.5), signature="task:xnli|metric:accuracy|recipe:other|xbench:0")
+    (table,) = board(tmp_path, scored({}, en=0.9, de=0.7), other).tables()
+    one, two = table.columns
+    assert (one.cells["de"].value, two.cells["de"].value) == (0.7, 0.5)
+    assert one.comparable != two.comparable
+    assert "recipe:other" in two.comparable
+    assert (one.rank, two.rank) == (None, None)
+
+
+def test_a_metric_that_is_missing_makes_no_language_missing(tmp_path: Path) -> None:
+    lost = (
+        Missing(language="sw", split="test", why="no chrF there", metric="chrf"),
+        Missing(language="ur", split="test", why="no such file"),
+    )
+    found = board(tmp_path, replace(scored({}, en=0.9, de=0.7), missing=lost))
+    assert found.missing["metric"].tolist() == ["chrf", ""]
+    (table,) = found.tables()
+    assert table.languages == ("en", "de", "ur")
+    assert table.missing == {"ur": "no such file"}

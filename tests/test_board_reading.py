@@ -16,7 +16,7 @@ from xbench import store
 from xbench.board import reading
 from xbench.cache import cache_dir
 from xbench.errors import BadRecord
-from xbench.record import DataUsed, Missing, Record
+from xbench.record import Record
 
 
 def written(board: Path, *records: Record) -> Path:
@@ -253,56 +253,6 @@ def test_an_unknown_language_stands_for_itself(tmp_path: Path) -> None:
     assert table.languages == ("en", "de", "qqq-Zzzz")
     assert table.columns[0].mean(table.languages) == pytest.approx(0.55)
     assert {one.name for one in board.measures(table, table.columns[0])} >= {"gap", "worst language"}
-
-
-def on_rows(run: dict[str, object], fingerprint: str) -> Record:
-    """A record whose German test rows have this fingerprint."""
-    made = scored(run, en=0.9, de=0.6)
-    used = DataUsed(repo="r", revision="1", config="de", split="test", rows=100, fingerprint=fingerprint)
-    return replace(made, provenance=replace(made.provenance, test={"de": used}))
-
-
-def test_other_test_rows_are_told_and_not_ranked_with_the_rest(tmp_path: Path) -> None:
-    names = ("a", "b", "c")
-    records = [on_rows({"encoder": name}, "2" * 64 if name == "c" else "1" * 64) for name in names]
-    (table,) = xbench.load_board(written(tmp_path, *records)).tables()
-    assert [column.other_rows for column in table.columns] == ["", "", "de@22222222"]
-    assert [column.rank and column.rank.among for column in table.columns] == [2, 2, None]
-
-
-def test_where_half_has_other_rows_they_are_not_ranked_together_either(tmp_path: Path) -> None:
-    records = [on_rows({"encoder": name}, digit * 64) for name, digit in (("a", "1"), ("b", "2"))]
-    (table,) = xbench.load_board(written(tmp_path, *records)).tables()
-    assert [column.other_rows for column in table.columns] == ["", "de@22222222"]
-    assert [column.rank for column in table.columns] == [None, None]
-
-
-def test_a_seed_on_other_rows_is_in_no_mean_with_the_rest(tmp_path: Path) -> None:
-    records = [on_rows({"seed": seed}, "2" * 64 if seed == 2 else "1" * 64) for seed in range(3)]
-    (table,) = xbench.load_board(written(tmp_path, *records)).tables()
-    assert [(column.other_rows, column.cells["de"].seeds) for column in table.columns] == [("", 2), ("de@22222222", 1)]
-
-
-def test_mixed_signatures_are_never_one_mean(tmp_path: Path) -> None:
-    other = replace(scored({"seed": 1}, en=0.5, de=0.5), signature="task:xnli|metric:accuracy|recipe:other|xbench:0")
-    (table,) = xbench.load_board(written(tmp_path, scored({}, en=0.9, de=0.7), other)).tables()
-    one, two = table.columns
-    assert (one.cells["de"].value, two.cells["de"].value) == (0.7, 0.5)
-    assert one.comparable != two.comparable
-    assert "recipe:other" in two.comparable
-    assert (one.rank, two.rank) == (None, None)
-
-
-def test_a_metric_that_is_missing_makes_no_language_missing(tmp_path: Path) -> None:
-    lost = (
-        Missing(language="sw", split="test", why="no chrF there", metric="chrf"),
-        Missing(language="ur", split="test", why="no such file"),
-    )
-    board = xbench.load_board(written(tmp_path, replace(scored({}, en=0.9, de=0.7), missing=lost)))
-    assert board.missing["metric"].tolist() == ["chrf", ""]
-    (table,) = board.tables()
-    assert table.languages == ("en", "de", "ur")
-    assert table.missing == {"ur": "no such file"}
 
 
 def test_values_are_numbers_whatever_the_record_holds(tmp_path: Path) -> None:

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from xbench.board import EXACT, Board, Cell, Column
-from xbench.errors import XbenchError
+from xbench.board import Board, Cell, Column
 from xbench.export.figures import (
     NOTHING,
     SHARES,
@@ -20,8 +19,7 @@ from xbench.export.figures import (
     seeds_of,
     symmetric,
 )
-from xbench.export.view import Entry, Shown, View, grouped, summary
-from xbench.uncertainty import contrast
+from xbench.export.view import Entry, Shown, View, group_mean, grouped, summary
 
 COLLAPSED = "‡"
 """Stands after the name of an encoder of which some runs never left chance."""
@@ -230,19 +228,6 @@ def _lacks(entry: Entry, one: Shown) -> Figure:
 
 
 def _group_row(board: Board, one: Shown, name: str, members: Sequence[str], signed: bool, view: View) -> Row:
-    figures: list[Figure] = [Figure("")] if view.details else []
-    for entry in one.entries:
-        targets = [language for language in members if language != entry.column.source]
-        mean = entry.column.mean(targets)
-        cells = board.cells(entry.column, one.table.metric) if mean is not None and len(board.runs) <= EXACT else None
-        around = ""
-        if mean is not None and cells is not None:
-            try:
-                known_to = contrast(cells, dict.fromkeys(targets, 1 / len(targets)), paired=one.table.parallel)
-                around = interval(
-                    mean, mean + known_to.low - known_to.value, mean + known_to.high - known_to.value, signed
-                )
-            except XbenchError:  # the counts lack a language; the mean is known all the same
-                around = ""
-        figures.append(Figure(percent(mean).value, around))
+    figures = [Figure("")] if view.details else []
+    figures += [figure(group_mean(board, one, entry, members), signed) for entry in one.entries]
     return Row((name,), tuple(figures), mean=True)

@@ -1,14 +1,15 @@
 """What of a board is shown: its tables ranked as a whole, then cut. Cutting changes no rank and no mean."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from xbench import languages as known
-from xbench.board import Board, Column, Table
+from xbench.board import EXACT, Board, Column, Table
 from xbench.board.spread import over_all
 from xbench.disparity import Measure
-from xbench.errors import UnknownName
+from xbench.errors import UnknownName, XbenchError
+from xbench.uncertainty import contrast
 
 Fact = Literal["", "script", "family", "resource_class", "macro_area"]
 
@@ -96,6 +97,37 @@ def shown(board: Board, view: View) -> tuple[Shown, ...]:
             raise UnknownName("language on this board:", code, codes)
     why = _reasons(board)
     return tuple(one for table in tables if (one := _cut(board, table, view, why)) is not None)
+
+
+def narrowed(one: Shown, encoders: Sequence[str] = (), languages: Sequence[str] = ()) -> Shown:
+    """Less of a table that is shown already: no rank, mean or measure changes.
+
+    Names that it does not have are ignored; where it has none of them, all of it stays.
+    """
+    wanted = {match for code in languages for match in known.match(code, one.table.languages)}
+    entries = tuple(entry for entry in one.entries if entry.column.encoder in set(encoders))
+    kept = tuple(code for code in one.languages if code in wanted)
+    return replace(one, entries=entries or one.entries, languages=kept or one.languages)
+
+
+def group_mean(board: Board, one: Shown, entry: Entry, members: Sequence[str]) -> Measure | None:
+    """The mean of some languages without the source, with its interval where counts are at hand.
+
+    None where one of them has no score, or only the source is among them.
+    """
+    targets = tuple(language for language in members if language != entry.column.source)
+    mean = entry.column.mean(targets)
+    if mean is None:
+        return None
+    found = Measure(name="mean", value=mean, low=None, high=None, languages=targets)
+    cells = board.cells(entry.column, one.table.metric) if len(board.runs) <= EXACT else None
+    if cells is None:
+        return found
+    try:
+        sure = contrast(cells, dict.fromkeys(targets, 1 / len(targets)), paired=one.table.parallel)
+    except XbenchError:  # the counts lack a language; the mean is known all the same
+        return found
+    return replace(found, low=mean + sure.low - sure.value, high=mean + sure.high - sure.value, seeds=sure.seeds)
 
 
 def summary(board: Board, several: Sequence[Shown]) -> tuple[OverTasks, ...]:

@@ -56,7 +56,7 @@ class Settings(Strict):
     """Seeds of each encoder without which nothing passes: 5 for a release, 3 for a look."""
     alpha: Chance = 0.05
     """Share of releases without any change that may be called a regression, all guards and cells together."""
-    harm_share: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    harm_share: Annotated[float, Field(gt=0, lt=1)] = 0.7
     """What the harm screen has of alpha; the guards share the rest evenly. Means over languages and tasks are known so
     well that they can do with little."""
     passing: Chance = 0.05

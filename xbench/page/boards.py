@@ -1,14 +1,21 @@
 """The board that is shown: read once, and again when a file of it has changed."""
 
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from xbench.board import Board, load_board
-from xbench.export.view import Shown, View, shown
-from xbench.store import listing
+from xbench.board import Board, Table, load_board
+from xbench.errors import XbenchError
+from xbench.export import doubts
+from xbench.export.view import OverTasks, Shown, View, narrowed, shown, summary
+from xbench.published import FOLDER, Published, load_published
+from xbench.record import Record
+from xbench.store import states
 
 VARIABLE = "XBENCH_BOARDS"
 """Environment variable that names the folders, parted as in PATH; `xbench serve --board` sets it."""
@@ -30,37 +37,82 @@ def folders() -> tuple[str, ...]:
 
 def board() -> Board:
     """The board. Raises StoreError where a folder is not there."""
-    return _read(folders(), _state(folders()))
+    return _read(folders(), state())
+
+
+def state() -> str:
+    """What changes when a file of the board does."""
+    return _state(folders())
 
 
 def tables(task: str = "", encoders: Sequence[str] = (), languages: Sequence[str] = ()) -> tuple[Shown, ...]:
     """Its tables, cut to what is asked for; ranks are those of the whole board."""
-    asked = (task,) if task else ()
-    return _shown(folders(), _state(folders()), asked, tuple(encoders), tuple(languages))
+    wanted = (task,) if task else board().tasks()
+    whole = [one for name in wanted for one in _shown(folders(), state(), name)]
+    return tuple(narrowed(one, encoders, languages) for one in whole)
+
+
+def drawable(one: Shown) -> Table:
+    """The table with only the encoders that are shown, for charts. Its languages stay: measures are over all."""
+    return replace(one.table, columns=tuple(entry.column for entry in one.entries))
+
+
+def over_tasks() -> tuple[OverTasks, ...]:
+    """Means over all tasks; none for fewer than two tables."""
+    return once(("over tasks",), lambda: summary(board(), tables()))
+
+
+def record(run: int) -> Record:
+    """The record of a run. Raises BadRecord where it was changed meanwhile."""
+    return once(("record", run), lambda: board().record(run))
+
+
+def unanswered() -> doubts.Unanswered:
+    """What was not answered, by run and language."""
+    return once(("unanswered",), lambda: doubts.unanswered(board()))
+
+
+def once(key: tuple[object, ...], make: Callable[[], Any]) -> Any:
+    """What `make` gives, made once for this state of the board; `key` holds all else that it depends on."""
+    return _made(folders(), state(), repr(key), make)
+
+
+def published() -> tuple[tuple[Published, ...], str]:
+    """What papers print, from the folder `published` beside the first board that has one; and why there is none."""
+    beside = [Path(folder).resolve().parent / FOLDER.name for folder in folders()]
+    for folder in (*beside, FOLDER):
+        if folder.is_dir():
+            return _printed(str(folder), _state((str(folder),)))
+    return (), ""
 
 
 @st.cache_data(ttl=LOOK_AGAIN, show_spinner=False)
-def _state(folders: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
-    """Name, size and time of change of every file."""
-    found = []
+def _state(folders: tuple[str, ...]) -> str:
+    """A hash over name, size and time of change of every file."""
+    seen = hashlib.sha256()
     for folder in folders:
-        for file in listing(Path(folder)) if Path(folder).is_dir() else ():
-            try:
-                told = file.stat(follow_symlinks=False)
-            except OSError:  # it went away meanwhile
-                continue
-            found.append((str(file), told.st_size, told.st_mtime_ns))
-    return tuple(found)
+        seen.update(repr((folder, states(Path(folder)) if Path(folder).is_dir() else None)).encode())
+    return seen.hexdigest()
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the board")
-def _read(folders: tuple[str, ...], _: tuple[tuple[str, int, int], ...]) -> Board:
+def _read(folders: tuple[str, ...], state: str) -> Board:
     return load_board(*folders)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Ranking")
-def _shown(
-    folders: tuple[str, ...], state: tuple[tuple[str, int, int], ...], tasks: tuple[str, ...],
-    encoders: tuple[str, ...], languages: tuple[str, ...],
-) -> tuple[Shown, ...]:  # fmt: skip
-    return shown(_read(folders, state), View(tasks=tasks, encoders=encoders, languages=languages, details=True))
+def _shown(folders: tuple[str, ...], state: str, task: str) -> tuple[Shown, ...]:
+    return shown(_read(folders, state), View(tasks=(task,), details=True))
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _made(folders: tuple[str, ...], state: str, key: str, _make: Callable[[], Any]) -> Any:
+    return _make()
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _printed(folder: str, state: str) -> tuple[tuple[Published, ...], str]:
+    try:
+        return load_published(folder), ""
+    except XbenchError as fault:
+        return (), str(fault)

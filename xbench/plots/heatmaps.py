@@ -133,7 +133,8 @@ def _colour(rows: Sequence[Row], wide: float, *, gap: bool) -> alt.Color:
         "value:Q", title="points" if gap else "percent",
         scale=alt.Scale(scheme="blueorange" if gap else "viridis", domain=list(_ends(rows, gap=gap))),
         legend=alt.Legend(
-            orient="bottom", direction="horizontal", gradientLength=min(110, max(30, wide - 48)), gradientThickness=7, titleOrient="left",
+            orient="bottom", direction="horizontal", gradientLength=min(110, max(30, wide - 48)),
+            gradientThickness=7, titleOrient="left",
             titlePadding=6, offset=6,
         ),
     )  # fmt: skip

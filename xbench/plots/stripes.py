@@ -130,13 +130,14 @@ def _stripes(rows: Sequence[Row], down: Sequence[str], own: Sequence[str], look:
             thickness=2, color="#000000", size=min(14, step), yOffset=aside
         )
         layers += [points_of.encode(x=x, color=color, shape=shape, tooltip=tips), bar.encode(x=alt.X("mean(value):Q"))]
-    # A name is set towards the middle, so that none is cut at an edge.
-    middle = f"{sum(domain) / 2:.4f}"
-    left, right = (base.transform_filter(f"datum.value {side} {middle}") for side in ("<", ">="))
+    return alt.layer(*layers, *_names(base, x, sum(domain) / 2)).properties(width=wide, height=size * len(down))
+
+
+def _names(base: alt.Chart, x: alt.X, middle: float) -> list[alt.Chart]:
+    """Names above their marks, set towards the middle, so that none is cut at an edge."""
+    left, right = (base.transform_filter(f"datum.value {side} {middle:.4f}") for side in ("<", ">="))
     texts = [
         left.mark_text(dy=-8, dx=-4, align="left", fontSize=SMALL - 1, color="#333333"),
         right.mark_text(dy=-8, dx=4, align="right", fontSize=SMALL - 1, color="#333333"),
     ]
-    return alt.layer(*layers, *(text.encode(x=x, text="named:N") for text in texts)).properties(
-        width=wide, height=size * len(down)
-    )
+    return [text.encode(x=x, text="named:N") for text in texts]

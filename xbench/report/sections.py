@@ -122,7 +122,9 @@ def _guard(guard: Guard) -> tuple[str, ...]:
 
 
 def seeds_of(seeds: tuple[int, int]) -> str:
-    """Seeds of the candidate and of the baseline: `5`, or `3 and 5` where they differ."""
+    """Seeds of the candidate and of the baseline: `5`, or `3 and 5` where they differ; none where nothing is trained."""
+    if seeds == (0, 0):
+        return NOTHING
     return str(seeds[0]) if seeds[0] == seeds[1] else f"{seeds[0]} and {seeds[1]}"
 
 
@@ -189,7 +191,8 @@ def seen(verdict: Verdict) -> str:
         return ""
     parts = [f"{size(verdict.detectable)} points in one language (median)"] if verdict.detectable is not None else []
     parts += [f"{size(guard.detectable)} in {guard.name}" for guard in verdict.guards if guard.detectable is not None]
-    seeds = f"seeds: {seeds_of(verdict.seeds)}, required {verdict.seeds_required}"
+    trained = verdict.seeds != (0, 0)
+    seeds = f"seeds: {seeds_of(verdict.seeds)}, required {verdict.seeds_required}" if trained else "nothing is trained"
     if not parts:
         return f"Nothing: the spread between seeds is unknown ({seeds})."
     return f"A loss of {', '.join(parts)} would be found in 80 of 100 releases ({seeds})."

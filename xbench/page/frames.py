@@ -1,0 +1,210 @@
+"""Tables of the board as data frames: numbers in percent or points, so that they sort. Nothing is computed here."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from xbench.board import Board, Cell
+from xbench.board.table import Column
+from xbench.disparity import Measure
+from xbench.export.doubts import Doubt
+from xbench.export.figures import facts, place, seeds_of
+from xbench.export.view import Entry, Fact, OverTasks, Shown, group_mean, grouped
+from xbench.languages import language
+from xbench.page.words import plain
+from xbench.plots.words import labels, unlike
+
+OVER_TASKS = ("target mean", "mean: low-resource", "gap", "mean difference", "worst language", "lowest fifth")
+
+RANKING = {
+    "mean": "mean over all targets, without the source", "low-resource": "mean over targets of resource class 0 to 2",
+    "gap": "source less the mean of targets, in points", "spread": "mean absolute difference of two targets, in points",
+    "worst": "score of the lowest target",
+}  # fmt: skip
+"""Columns of the ranking in percent or points -> what they say."""
+
+
+def percent(value: float | None) -> float | None:
+    """0.6241 -> 62.41; rounded so far that the sixth digit is no noise of the machine."""
+    return None if value is None else round(100 * value, 6)
+
+
+def ranking(board: Board, one: Shown) -> pd.DataFrame:
+    """One row for each encoder, best first; what it lacks is empty."""
+    shared, targets = one.table.shared, one.table.languages
+    rows = []
+    for entry in one.entries:
+        column, rank = entry.column, entry.column.rank
+        worst = entry.measures.get("worst language")
+        row = {"rank": place(rank), "tier": rank.tier if rank else None}
+        if len(one.groups) > 1:
+            row["group"] = entry.group or "–"
+        row |= {"encoder": column.encoder, "flags": ", ".join(flags(one, entry))}
+        row |= {"mean": percent(column.mean(targets))} | _ends("mean", entry.measures.get("target mean"))
+        if shared and shared != targets:
+            row["mean of shared"] = percent(column.mean(shared))
+        if one.cut:
+            row["mean of the shown"] = percent(column.mean(one.languages))
+        row |= _whole("low-resource", entry.measures.get("mean: low-resource"))
+        row |= {
+            "gap": _value(entry.measures.get("gap")), "spread": _value(entry.measures.get("mean difference")),
+            "worst": _value(worst), "worst language": called(worst.languages[0]) if worst else "",
+            "scored": f"{len(column.cells)}/{len(targets)}", "seeds": seeds_of(column),
+            "parameters": parameters(board, column), "recipe-source": f"{column.recipe}-{column.source}",
+        }  # fmt: skip
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    for name in ("tier", "parameters"):
+        frame[name] = frame[name].astype("Int64")
+    numbers = [name for name in frame.columns if name.startswith(("mean", "low-resource")) or name in RANKING]
+    frame[numbers] = frame[numbers].astype("float64")
+    if not frame["flags"].any():
+        frame = frame.drop(columns="flags")
+    return frame
+
+
+def flags(one: Shown, entry: Entry) -> list[str]:
+    """What must be known of a row before its numbers are believed."""
+    column = entry.column
+    cells = column.cells.values()
+    return [
+        *([f"collapsed {len(column.collapsed)}/{len(column.runs)}"] if column.collapsed else []),
+        *(["incomplete"] if column.mean(one.table.languages) is None else []),
+        *([] if column.zero_shot else [f"not zero-shot ({column.rule})"]),
+        *(["single seed"] if any(cell.seeds == 1 for cell in cells) else []),
+        *(["other test rows"] if column.other_rows else []),
+    ]
+
+
+def parameters(board: Board, column: Column) -> int | None:
+    """Parameters of the encoder with its head, as its first run counted them; None where none did."""
+    if not column.runs:
+        return None
+    told = board.runs["parameters"].iloc[column.runs[0]]
+    return int(told) if pd.notna(told) and told > 0 else None
+
+
+def by_language(one: Shown, *, gap: bool = False) -> pd.DataFrame:
+    """Languages down, encoders across: scores, or with `gap` what is lost from the encoder's source, in points."""
+    rows = []
+    for code in one.languages:
+        told = facts(code)
+        row = [language(code).name, code, told["script"] or "", told["family"] or "", told["resource_class"]]
+        for entry in one.entries:
+            cell, source = entry.column.cells.get(code), entry.column.cells.get(entry.column.source)
+            value = None if cell is None else cell.value
+            if gap and value is not None:
+                value = None if source is None else source.value - value
+            row.append(percent(value))
+        rows.append(row)
+    heads = unlike(["language", "code", "script", "family", "class", *own_labels(one)])
+    frame = pd.DataFrame(rows, columns=list(heads))
+    frame[heads[4]] = frame[heads[4]].astype("Int64")
+    frame[list(heads[5:])] = frame[list(heads[5:])].astype("float64")
+    return frame
+
+
+def cells(one: Shown, entry: Entry) -> pd.DataFrame:
+    """One encoder's scores with their intervals, a row for each language that is shown."""
+    found = [(code, entry.column.cells.get(code)) for code in one.languages]
+    return pd.DataFrame([{"language": called(code)} | _of_cell(cell) for code, cell in found])
+
+
+def measures(one: Shown) -> pd.DataFrame:
+    """Every measure of every encoder that is shown, a row for each."""
+    rows = []
+    for label, entry in zip(own_labels(one), one.entries, strict=True):
+        for measure in entry.measures.values():
+            who = called(measure.languages[0]) if measure.name == "worst language" else str(len(measure.languages))
+            row = {"encoder": label, "measure": measure.name, "value": percent(measure.value)}
+            row |= {"from": percent(measure.low), "to": percent(measure.high), "languages": who}
+            rows.append(row | {"seeds": measure.seeds, "caveat": measure.caveat})
+    columns = ["encoder", "measure", "value", "from", "to", "languages", "seeds", "caveat"]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.astype({"value": "float64", "from": "float64", "to": "float64"})
+
+
+def groups(board: Board, one: Shown, fact: Fact) -> pd.DataFrame:
+    """Means of the targets that share a fact, a row for each group and encoder."""
+    rows = []
+    for value, members in grouped(one, fact):
+        for label, entry in zip(own_labels(one), one.entries, strict=True):
+            found = group_mean(board, one, entry, members)
+            row = {fact.replace("_", " "): value, "languages": len(members), "encoder": label}
+            rows.append(row | {"mean": _value(found)} | _ends("mean", found))
+    columns = [fact.replace("_", " "), "languages", "encoder", "mean", "mean from", "mean to"]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.astype({"mean": "float64", "mean from": "float64", "mean to": "float64"})
+
+
+def over_tasks(rows: Sequence[OverTasks], tables: int) -> pd.DataFrame:
+    """Means over all tasks, one row for each encoder."""
+    made = []
+    for one in rows:
+        row = {"encoder": one.encoder, "recipe-source": f"{one.recipe}-{one.source}", "tasks": f"{one.tasks}/{tables}"}
+        for name in OVER_TASKS:
+            found = one.measures.get(name)
+            short = name.removeprefix("mean: ").replace("target mean", "mean").replace("mean difference", "spread")
+            row |= _whole(short, found) if name in OVER_TASKS[:2] else {short: _value(found)}
+        made.append(row)
+    frame = pd.DataFrame(made)
+    numbers = [name for name in frame.columns if name not in ("encoder", "recipe-source", "tasks")]
+    return frame.astype(dict.fromkeys(numbers, "float64"))
+
+
+def measures_over_tasks(rows: Sequence[OverTasks]) -> pd.DataFrame:
+    """Every measure that all tasks have, meant over them, a row for each encoder and measure."""
+    made = [
+        {"encoder": one.encoder, "recipe-source": f"{one.recipe}-{one.source}", "measure": found.name}
+        | {"value": percent(found.value), "from": percent(found.low), "to": percent(found.high)}
+        | {"seeds": found.seeds, "caveat": found.caveat}
+        for one in rows
+        for found in one.measures.values()
+    ]
+    columns = ["encoder", "recipe-source", "measure", "value", "from", "to", "seeds", "caveat"]
+    frame = pd.DataFrame(made, columns=columns)
+    return frame.astype({"value": "float64", "from": "float64", "to": "float64"})
+
+
+def doubts(several: Sequence[Doubt], told: str, *, count: str = "", of: str = "") -> pd.DataFrame:
+    """Doubts as rows; columns that none of them fills are left out. `told` heads what is said, `count` the numbers."""
+    rows = []
+    for one in several:
+        row: dict[str, object] = {"task": one.task, "encoder": one.encoder, "recipe-source": one.recipe}
+        row |= {"language": called(one.language) if one.language else "", count or "count": one.count}
+        rows.append(row | {of or "of": one.of, told: one.told})
+    frame = pd.DataFrame(rows)
+    kept = [name for name in frame.columns if frame[name].astype(bool).any()]
+    return frame[kept]
+
+
+def own_labels(one: Shown) -> tuple[str, ...]:
+    """One label for each encoder that is shown, no two alike."""
+    return labels(replace(one.table, columns=tuple(entry.column for entry in one.entries)))
+
+
+def called(code: str) -> str:
+    """A language by name and code."""
+    name = language(code).name
+    return plain(code if name == code else f"{name} ({code})")
+
+
+def _value(found: Measure | None) -> float | None:
+    return None if found is None else percent(found.value)
+
+
+def _ends(name: str, found: Measure | None) -> dict[str, float | None]:
+    low, high = (None, None) if found is None else (found.low, found.high)
+    return {f"{name} from": percent(low), f"{name} to": percent(high)}
+
+
+def _whole(name: str, found: Measure | None) -> dict[str, float | None]:
+    return {name: _value(found)} | _ends(name, found)
+
+
+def _of_cell(cell: Cell | None) -> dict[str, object]:
+    if cell is None:
+        return {"score": None, "from": None, "to": None, "n": None, "seeds": None}
+    ends = {"score": percent(cell.value), "from": percent(cell.low), "to": percent(cell.high)}
+    return ends | {"n": cell.n, "seeds": cell.seeds}
