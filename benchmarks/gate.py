@@ -84,7 +84,7 @@ def unequal() -> Iterable[str]:
         yield simulated(f"{name}; the candidate's seeds spread twice as far", worse(World(candidate=2.0))[name])
 
 
-def compared(releases: int = 60) -> Iterable[str]:
+def compared(releases: int = 200) -> Iterable[str]:
     """The same worlds, by sufficient statistics and by every answer."""
     given = Settings()
     for name in ("nothing", "one cell -5"):

@@ -133,7 +133,7 @@ def report() -> str:
             "|---" * len(COLUMNS) + "|",
             *lines,
             f"\n**Median of the corpora: {'; '.join(found)}** (goal: {GOAL}). F1 alone in the lenient mode stays below "
-            "the goal: seqeval needs about a microsecond a word there, and half of our time goes into taking the tags out "
-            "of Python.",
+            "the goal: seqeval needs about a microsecond a word there, and half of our time goes into taking the tags "
+            "out of Python.",
         )
     )
