@@ -1,6 +1,7 @@
 """Boards are read with suspicion, indexed, and joined."""
 
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -259,3 +260,41 @@ def test_values_are_numbers_whatever_the_record_holds(tmp_path: Path) -> None:
     scores = xbench.load_board(written(tmp_path, record(scores=()), scored({"seed": 1}, en=0.95, de=0.05))).scores
     assert [scores[name].dtype for name in ("value", "low", "high", "fertility")] == [np.float64] * 4
     assert scores["fertility"].isna().tolist() == [True, False]
+
+
+def test_boards_with_other_languages_and_metrics_join(tmp_path: Path) -> None:
+    here = written(tmp_path / "here", scored({}, en=0.9, de=0.6))
+    chrf = replace(scored({"task": "tatoeba"}, en=0.9, sw=0.5), signature="task:tatoeba|metric:chrf|xbench:0")
+    there = written(tmp_path / "there", replace(chrf, scores=tuple(replace(one, metric="chrf") for one in chrf.scores)))
+    tables = xbench.load_board(here, there).tables()
+    assert [(table.task, table.metric, table.languages) for table in tables] == [
+        ("xnli", "accuracy", ("en", "de")),
+        ("tatoeba", "chrf", ("en", "sw")),
+    ]
+
+
+def test_two_who_look_first_at_once_both_see_the_board(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep = reading._keep
+    seen: list[xbench.Board] = []
+
+    def while_another_looks(frames: reading.Frames, folder: Path) -> None:
+        monkeypatch.setattr(reading, "_keep", keep)
+        seen.append(xbench.load_board(many))
+        keep(frames, folder)
+
+    monkeypatch.setattr(reading, "_keep", while_another_looks)
+    equal(xbench.load_board(many), seen[0])
+    assert len(indexes()) == 1
+    equal(xbench.load_board(many), seen[0])
+
+
+def test_cells_nobody_looked_at_are_the_same_cells(tmp_path: Path) -> None:
+    """Cells are made when they are looked at; a copy of them is a plain mapping."""
+    (column,) = xbench.load_board(written(tmp_path, scored({}, en=0.9, de=0.6))).tables()[0].columns
+    assert column.cells == dict(column.cells)
+    assert column.cells == pickle.loads(pickle.dumps(column.cells))
+    assert list(column.cells) == ["en", "de"]
+    assert "fr" not in column.cells
+    with pytest.raises(KeyError):
+        column.cells["fr"]
+    assert column.cells["de"].deviation is None

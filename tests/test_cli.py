@@ -35,6 +35,7 @@ def test_help_has_examples_and_names_every_verb() -> None:
     said = xbench("--help").stdout
     verbs = (
         "run", "board", "tasks", "encoders", "suites", "recipes", "languages", "pretrain", "mirror", "doctor", "verify",
+        "check", "compare",
         "export",
     )  # fmt: skip
     for verb in verbs:

@@ -1,6 +1,8 @@
 """The page about the gate: its example, its settings and its workflow are run, or at least read."""
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +15,7 @@ from scipy.stats import t
 from test_docs import ROOT, blocks
 
 from xbench.cli import app, main
+from xbench.gate.rehearsal import Release, make
 from xbench.gate.settings import settings
 
 PAGE = ROOT / "docs" / "gate.md"
@@ -103,6 +106,41 @@ def strings(tree: object) -> list[str]:
         return [tree]
     below = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
     return [text for one in below for text in strings(one)]
+
+
+def act(folder: Path, **given: str) -> tuple[int, dict[str, str], str]:
+    """Run the action's last step as a runner does: exit code, outputs, log."""
+    tree = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    step = tree["runs"]["steps"][-1]
+    names = {variable: text.removeprefix("${{ inputs.").removesuffix(" }}") for variable, text in step["env"].items()}
+    values = {name: given.get(name, tree["inputs"][name].get("default", "")) for name in names.values()}
+    found = {"GITHUB_OUTPUT": str(folder / "outputs"), "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
+    beside = Path(sys.executable).parent
+    environment = os.environ | found | {variable: values[name] for variable, name in names.items()}
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+        env=environment | {"PATH": f"{beside}:{os.environ['PATH']}"}, cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    outputs = dict(line.split("=", 1) for line in (folder / "outputs").read_text().splitlines())
+    (folder / "outputs").unlink()
+    return done.returncode, outputs, done.stdout
+
+
+@pytest.mark.skipif(not Path(sys.executable).with_name("xbench").exists(), reason="the command is not installed here")
+def test_the_action_s_step_ends_as_the_command_does(tmp_path: Path) -> None:
+    make(tmp_path / "old", Release())
+    make(tmp_path / "new", Release(seeds=range(5, 10), change={"sw": -0.08}))
+    given = {"candidate": "new", "baseline": "old", "margins": "source=3\ngap=9\n", "seeds-required": "4"}
+    ended, outputs, said = act(tmp_path, **given)
+    assert (ended, outputs) == (1, {"exit-code": "1", "verdict": "REGRESSION"})
+    assert "::error title=xbench check::exit 1" in said
+    assert json.loads((tmp_path / "gate/gate.json").read_text())["settings"]["margins"] == {"source": 3.0, "gap": 9.0}
+    assert (tmp_path / "summary.md").read_text() == (tmp_path / "gate/gate.md").read_text() + "\n"
+    assert act(tmp_path, **given, **{"report-only": "true"})[:2] == (0, {"exit-code": "0", "verdict": "REGRESSION"})
+    # A name is never part of the script; and an old report is no verdict on what could not be read.
+    ended, outputs, _ = act(tmp_path, candidate='$(touch sprung)"; touch sprung', baseline="old")
+    assert (ended, outputs) == (2, {"exit-code": "2"})
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_every_input_of_the_action_is_used_and_none_stands_in_a_script() -> None:

@@ -61,6 +61,7 @@ def test_a_waiver_holds_on_its_last_day(old: Path, tmp_path: Path) -> None:
         ("seeds_required = 1", "seeds_required"),
         ("[margins]\nmeen = 1", "'meen'; did you mean mean"),
         ("[groups]\ngap = ['de']", "guards have these names"),
+        ("[groups]\n'target mean' = ['de']", "guards have these names"),
         ("[groups]\nnordic = []", "groups.nordic"),
         ("[[waivers]]\ntask = 'xnli'\nlanguage = 'ur'\nreason = ''\nowner = 'a'\nexpires = 2026-01-01", "reason"),
         ("[[waivers]]\ntusk = 'xnli'", "did you mean task"),

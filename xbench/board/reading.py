@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pandas.api.types import union_categoricals
 
 from xbench import record as record_module
 from xbench import store
@@ -91,7 +92,13 @@ def _indexed(board: Path, states: Sequence[tuple[str, int, int]]) -> Frames:
             break
         try:
             return _kept(folder, board)
-        except (OSError, ValueError, KeyError, TypeError):  # damaged, or cleaned away by another process
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            pa.ArrowException,
+        ):  # damaged, or cleaned away by another process
             shutil.rmtree(folder, ignore_errors=True)
     return made[0] if made else _frames(board, [name for name, *_ in states])
 
@@ -115,6 +122,8 @@ def joined(several: Sequence[Frames]) -> Frames:
         parts = [getattr(frames, name) for frames in several]
         moved = [part.assign(run=part["run"] + begin) for part, begin in zip(parts, first, strict=True)]
         whole: pd.DataFrame = pd.concat(moved, ignore_index=True)
+        if name == "scores":  # boards with other languages would else have texts in full, a million times over
+            whole = whole.assign(**{text: union_categoricals([part[text] for part in parts]) for text in TEXTS})
         return whole
 
     rejects = tuple(reject for frames in several for reject in frames.rejects)

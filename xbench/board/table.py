@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isnan, sqrt
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -10,35 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from xbench.board.rows import Cell, Row, Z, figures
 from xbench.influence import Cells
 from xbench.record import ZERO_SHOT, parts
 from xbench.uncertainty import over_seeds
 
-Z = 1.959963984540054
-"""Half the width of a 95 % interval in standard errors, where the error is known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One encoder in one language: the mean over seeds, and how far it is known."""
-
-    value: float
-    """0..1, mean over seeds."""
-    low: float
-    high: float
-    """Ends of the 95 % interval: over examples given the seed where there is one, over seeds and examples where there
-    are several."""
-    seeds: int
-    n: int
-    deviation: float | None = None
-    """Standard deviation of the seeds' scores; None for one seed."""
-    fertility: float | None = None
-    """Tokens per word; None where nobody counted."""
-
-    @property
-    def error(self) -> float:
-        """Standard error as far as the interval tells it."""
-        return (self.high - self.low) / (2 * Z)
+__all__ = ["KEY", "Cell", "Column", "Rank", "Table", "columns_of", "error_of_mean", "numbered", "sharpened"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +74,7 @@ class Column:
         targets = [language for language in languages if language != self.source]
         if not targets or any(language not in self.cells for language in targets):
             return None
-        return sum(self.cells[language].value for language in targets) / len(targets)
+        return sum(figures(self.cells, targets, "value")) / len(targets)
 
     def mean_with_source(self, languages: Iterable[str]) -> float | None:
         """Mean over these languages and the source, as XTREME averages; None unless every one has a score."""
@@ -142,21 +119,23 @@ def columns_of(frame: pd.DataFrame) -> tuple[Column, ...]:
     rows = _other_rows(frame, heads)
     column, language, seed = (numbered(one) for one in ([heads, rows], [frame["language"]], [frame["seed"]]))
     once = np.flatnonzero(~pd.Series(numbered([column, language, seed])).duplicated().to_numpy())
-    places, cells = _cells(frame.iloc[once], numbered([column[once], language[once]]))
-    made: dict[int, dict[str, Cell]] = {}
-    at = once[places]
-    for one, name, cell in zip(column[at].tolist(), frame["language"].iloc[at].astype(object), cells, strict=True):
-        made.setdefault(one, {})[name] = cell
+    first, told = _figures(frame.iloc[once], numbered([column[once], language[once]]))
+    made: dict[int, dict[str, int]] = {}
+    at = once[first]
+    for place, (one, name) in enumerate(
+        zip(column[at].tolist(), frame["language"].iloc[at].astype(object), strict=True)
+    ):
+        made.setdefault(one, {})[name] = place
     runs = _runs(column[once], frame["run"].to_numpy()[once], frame["seed"].to_numpy()[once])
     first = np.flatnonzero(~pd.Series(column).duplicated().to_numpy())
-    told = zip(*(frame[name].iloc[first].astype(object) for name in KEY), strict=True)
+    names = zip(*(frame[name].iloc[first].astype(object) for name in KEY), strict=True)
     return tuple(
         Column(
             encoder=encoder, recipe=recipe, source=source, split=split, signature=signature, rule=rule,
-            other_rows=other, cells=made[number], runs=runs[number],
+            other_rows=other, cells=Row(made[number], told), runs=runs[number],
         )
         for number, (encoder, recipe, source, split, signature, rule), other in zip(
-            column[first].tolist(), told, rows[first], strict=True
+            column[first].tolist(), names, rows[first], strict=True
         )
     )  # fmt: skip
 
@@ -210,8 +189,8 @@ def _runs(column: Numbers, run: Numbers, seed: Numbers) -> dict[int, tuple[int, 
     return {one: tuple(numbers) for one, numbers in found.items()}
 
 
-def _cells(rows: pd.DataFrame, cell: Numbers) -> tuple[Numbers, list[Cell]]:
-    """Cells in the order of their numbers, and the place of each one's first row."""
+def _figures(rows: pd.DataFrame, cell: Numbers) -> tuple[Numbers, dict[str, list[Any]]]:
+    """The place of the first row of each cell, and the fields of all cells, in the order of their numbers."""
     first = np.flatnonzero(~pd.Series(cell).duplicated().to_numpy())
     seeds = np.bincount(cell)
     value, low, high, fertility = (rows[name].to_numpy(np.float64) for name in ("value", "low", "high", "fertility"))
@@ -228,14 +207,10 @@ def _cells(rows: pd.DataFrame, cell: Numbers) -> tuple[Numbers, list[Cell]]:
     told = np.flatnonzero(~np.isnan(fertility))[::-1]
     tokens = np.full(len(first), np.nan)
     tokens[cell[told]] = fertility[told]
+    deviation[seeds == 1] = np.nan
+    names = ("value", "low", "high", "seeds", "n", "deviation", "fertility")
     fields = (means, *ends, seeds, rows["n"].to_numpy()[first], deviation, tokens)
-    return first, [
-        Cell(
-            value=value, low=low, high=high, seeds=several, n=n, deviation=None if several == 1 else deviation,
-            fertility=None if isnan(tokens) else tokens,
-        )
-        for value, low, high, several, n, deviation, tokens in zip(*(one.tolist() for one in fields), strict=True)
-    ]  # fmt: skip
+    return first, {name: field.tolist() for name, field in zip(names, fields, strict=True)}
 
 
 def _widened(
@@ -273,5 +248,7 @@ def error_of_mean(column: Column, languages: Sequence[str], *, parallel: bool) -
 
     In a parallel set languages share their items, so their errors are added as if they always erred together.
     """
-    errors = [column.cells[language].error for language in languages if language != column.source]
+    targets = [language for language in languages if language != column.source]
+    ends = zip(*(figures(column.cells, targets, end) for end in ("low", "high")), strict=True)
+    errors = [(high - low) / (2 * Z) for low, high in ends]
     return (sum(errors) if parallel else sqrt(sum(error * error for error in errors))) / len(errors)

@@ -20,48 +20,52 @@ from xbench.gate.settings import Settings, settings
 from xbench.gate.verdict import Verdict
 from xbench.report import compared
 
+Candidate = Annotated[
+    str, typer.Option(metavar="A", help="What is to be released: NAME on --board, FOLDER, or FOLDER:NAME.")
+]
+Baseline = Annotated[
+    str, typer.Option(metavar="B", help="What it must not fall behind; likewise, or pinned: NAME@HASH, FOLDER@HASH.")
+]
 Boards = Annotated[list[Path] | None, typer.Option("--board", help="Folder of records; give it again to read several.")]
+Config = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Settings in TOML: margins, groups, waivers (docs/gate.md).")
+]
+Margins = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=POINTS", help="Margin of a guard: mean=1, source=2, gap=2, low-resource=2, a group."),
+]
+SeedsRequired = Annotated[
+    int | None, typer.Option(min=2, help="Seeds of each side without which nothing passes.  [default: 5]")
+]
+Tasks = Annotated[list[str] | None, typer.Option("--task", help="Only these tasks.")]
 Recipe = Annotated[str, typer.Option(help="Only runs by this recipe, where there are several.")]
 Source = Annotated[str, typer.Option(help="Only runs from this source language, where there are several.")]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FORMAT[=FILE]",
+        help="text, json, md, junit or github; to a file with =FILE. May be given again.  [default: text]",
+    ),
+]
 LOCAL = Path("leaderboards/local")
 
 
 def check(
-    candidate: Annotated[
-        str, typer.Option(metavar="A", help="What is to be released: NAME on --board, FOLDER, or FOLDER:NAME.")
-    ] = "",
-    baseline: Annotated[
-        str,
-        typer.Option(metavar="B", help="What it must not fall behind; likewise, or pinned: NAME@HASH, FOLDER@HASH."),
-    ] = "",
+    candidate: Candidate = "",
+    baseline: Baseline = "",
     board: Boards = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Settings in TOML: margins, groups, waivers (docs/gate.md).")
-    ] = None,
-    margin: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=POINTS", help="Margin of a guard: mean=1, source=2, gap=2, low-resource=2, a group."
-        ),
-    ] = None,
-    seeds_required: Annotated[
-        int | None, typer.Option(min=2, help="Seeds of each side without which nothing passes.  [default: 5]")
-    ] = None,
-    task: Annotated[list[str] | None, typer.Option("--task", help="Only these tasks.")] = None,
+    config: Config = None,
+    margin: Margins = None,
+    seeds_required: SeedsRequired = None,
+    task: Tasks = None,
     recipe: Recipe = "",
     source: Source = "",
-    format: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FORMAT[=FILE]",
-            help="text, json, md, junit or github; to a file with =FILE. May be given again.  [default: text]",
-        ),
-    ] = None,
+    format: Formats = None,
     report_only: Annotated[
         bool, typer.Option("--report-only", help="Exit with 0 in place of 1 and 3: look, but stop nothing.")
     ] = False,
     self_test: Annotated[
-        bool, typer.Option("--self-test", help="Judge boards made for it, one for each exit code, and say so.")
+        bool, typer.Option("--self-test", help="Judge boards made for it, some for each exit code, and say so.")
     ] = False,
 ) -> None:
     """Judge a candidate against a baseline: is it worse, for which languages, and is that beyond doubt?
@@ -107,7 +111,7 @@ def compare(
     ],
     second: Annotated[str, typer.Argument(metavar="B", help="Likewise.")],
     board: Boards = None,
-    task: Annotated[list[str] | None, typer.Option("--task", help="Only these tasks.")] = None,
+    task: Tasks = None,
     recipe: Recipe = "",
     source: Source = "",
     format: Annotated[

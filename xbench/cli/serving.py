@@ -1,6 +1,7 @@
 """The verb `serve`: the leaderboard in a browser."""
 
 import os
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -46,9 +47,20 @@ def serve(
     told = [part for name, value in options.items() for part in (f"--{name}", str(value).lower())]
     chosen = {"XBENCH_BOARDS": os.pathsep.join(map(str, board))} if board else {}
     command = [sys.executable, "-m", "streamlit", "run", str(APP), *told]
-    try:
-        ended = subprocess.run(command, env=os.environ | chosen, check=False)
-    except KeyboardInterrupt:
-        return
-    if ended.returncode:
-        raise BadOption(f"Streamlit ended with {ended.returncode}; what it said stands above")
+    if ended := _until_it_ends(command, os.environ | chosen):
+        raise BadOption(f"Streamlit ended with {ended}; what it said stands above")
+
+
+def _until_it_ends(command: list[str], env: dict[str, str]) -> int:
+    """Run the server; gives its exit code, 0 where it was told to stop."""
+    with subprocess.Popen(command, env=env) as server:
+        # Whoever ends this process ends the server: without this, a service manager would leave it running, orphaned.
+        before = signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+        try:
+            ended = server.wait()
+        except KeyboardInterrupt:  # the terminal has told the server too
+            server.wait()
+            return 0
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    return 0 if ended == -signal.SIGTERM else ended

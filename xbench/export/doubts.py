@@ -7,6 +7,9 @@ from xbench.board import EXACT, Board
 from xbench.errors import BadRecord
 from xbench.export.view import Entry, Shown
 
+MOST = EXACT
+"""Runs up to which every record and its counts are opened."""
+
 Unanswered = Mapping[int, Mapping[str, int]] | None
 """Run -> language -> gold examples without a prediction; None on boards too large to read every record again."""
 
@@ -81,9 +84,9 @@ def other_rows(several: Sequence[Shown]) -> tuple[Doubt, ...]:
 def without_counts(board: Board, several: Sequence[Shown]) -> tuple[Doubt, ...]:
     """Encoders whose counts cannot be read, so that intervals of means and paired ranks are not to be had.
 
-    On boards of more than EXACT runs none are read, and nothing is said.
+    On boards of more than MOST runs none are read, and nothing is said.
     """
-    if len(board.runs) > EXACT:
+    if len(board.runs) > MOST:
         return ()
     return tuple(
         _doubt(one, entry, "counts are not at hand, or its seeds had different items", count=len(entry.column.runs))
@@ -93,8 +96,8 @@ def without_counts(board: Board, several: Sequence[Shown]) -> tuple[Doubt, ...]:
 
 
 def unanswered(board: Board) -> Unanswered:
-    """What was not answered, which counts as wrong; None on boards of more than EXACT runs."""
-    if len(board.runs) > EXACT:
+    """What was not answered, which counts as wrong; None on boards of more than MOST runs."""
+    if len(board.runs) > MOST:
         return None
     found: dict[int, Mapping[str, int]] = {}
     for run in range(len(board.runs)):

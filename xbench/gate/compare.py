@@ -8,7 +8,7 @@ import numpy as np
 from xbench.gate import comparable, items
 from xbench.gate.guards import Part
 from xbench.gate.screen import Differences, Screen
-from xbench.gate.settings import Settings
+from xbench.gate.settings import GAP, SOURCE, TARGET_MEAN, Settings
 from xbench.gate.side import Column
 from xbench.gate.verdict import Cell, Mismatch
 from xbench.influence import Cells
@@ -92,20 +92,20 @@ def pair(candidate: Column, baseline: Column) -> tuple[Pair | None, tuple[Mismat
 
 def guard_parts(pairs: Sequence[Pair], settings: Settings) -> dict[str, dict[str, Part]]:
     """Guard -> task -> what it gives, in the order in which guards are told; guards about nothing are left out."""
-    found: dict[str, dict[str, Part]] = {"target mean": {}, "source": {}}
+    found: dict[str, dict[str, Part]] = {TARGET_MEAN: {}, SOURCE: {}}
     found |= {name: {} for name in settings.group_names()}
-    found["gap"] = {}
+    found[GAP] = {}
     for one in pairs:
         targets, has_source = one.targets, one.source in one.languages
         if targets:
-            found["target mean"][one.task] = one.part(_mean(targets))
+            found[TARGET_MEAN][one.task] = one.part(_mean(targets))
         if has_source:
-            found["source"][one.task] = one.part({one.source: 1.0})
+            found[SOURCE][one.task] = one.part({one.source: 1.0})
         for name in settings.group_names():
             if members := settings.group(name, targets):
                 found[name][one.task] = one.part(_mean(members))
         if targets and has_source:
-            found["gap"][one.task] = one.part({**_mean(targets), one.source: -1.0})
+            found[GAP][one.task] = one.part({**_mean(targets), one.source: -1.0})
     return {name: parts for name, parts in found.items() if parts}
 
 

@@ -1,6 +1,6 @@
 """A candidate against a baseline: read, see what may be compared, compare, and say what follows."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from importlib.metadata import version
@@ -11,11 +11,11 @@ from xbench.gate import comparable
 from xbench.gate.compare import Pair, cells, guard_parts, pair
 from xbench.gate.guards import Part, guarded
 from xbench.gate.screen import differences, screened
-from xbench.gate.settings import GAP, MEAN, SOURCE, Settings, check_names
+from xbench.gate.settings import GAP, MEAN, SOURCE, TARGET_MEAN, Settings, check_names
 from xbench.gate.side import Side
 from xbench.gate.verdict import Cell, Code, Guard, Levels, Lost, Mismatch, Verdict
 
-MARGIN_OF = {"target mean": MEAN, "source": SOURCE, "gap": GAP}
+MARGIN_OF = {TARGET_MEAN: MEAN, "source": SOURCE, "gap": GAP}
 """Guard -> what its margin is called in the settings; a group's guard has the group's name."""
 
 
@@ -50,11 +50,10 @@ def judge(candidate: Side, baseline: Side, settings: Settings | None = None, *, 
         faults=bool(faults), guards=guards, harmed=bool(harmed), lost=any(not one.waived for one in lost),
         comparable=not mismatches and bool(pairs), enough=seeds == (0, 0) or min(seeds) >= given.seeds_required,
     )  # fmt: skip
-    told = [one.detectable for one in compared if one.detectable is not None]
     found = Verdict(
         code=code, line="", guards=tuple(guards), cells=tuple(compared), harmed=tuple(harmed), lost=tuple(lost),
         mismatches=tuple(mismatches), waivers=tuple(one.plain() for one in given.waivers if given.judges(one.task)),
-        detectable=median(told) if told else None, seeds=seeds, seeds_required=given.seeds_required,
+        detectable=_detectable(compared), seeds=seeds, seeds_required=given.seeds_required,
         harm_margin=given.harm_margin / 100, levels=levels, candidate=ours.origin(), baseline=theirs.origin(),
         faults=tuple(faults), notes=tuple(_notes(ours, theirs, parts, given)), settings=given.model_dump(mode="json"),
         xbench=version("xbench"),
@@ -99,7 +98,7 @@ def line(found: Verdict) -> str:
     of = {outcome: [one.name for one in found.guards if one.outcome == outcome] for outcome in ("REGRESSION", "PASS")}
     said = []
     if found.faults:
-        said.append(f"{len(found.faults)} files cannot be trusted" if found.faults[1:] else "a file cannot be trusted")
+        said.append(f"{_count(found.faults, 'file')} cannot be trusted")
     if found.harmed:
         told = [f"{one.language} in {one.task} ({100 * one.difference:+.1f})" for one in found.harmed[:3]]
         said.append(f"worse for {', '.join(told)}{_more(len(found.harmed) - 3)}")
@@ -117,10 +116,20 @@ def line(found: Verdict) -> str:
         said.append(f"{min(found.seeds)} seeds, and {found.seeds_required} are needed to pass")
     if not found.cells:
         said.append("nothing could be compared")
-    languages = len({one.language for one in found.cells})
-    scope = f"{len(found.cells)} cells, {languages} languages, {len({one.task for one in found.cells})} tasks"
+    languages, tasks = ({getattr(one, what) for one in found.cells} for what in ("language", "task"))
+    scope = ", ".join((_count(found.cells, "cell"), _count(languages, "language"), _count(tasks, "task")))
     verdict = {0: "held", 1: "regression", 2: "unreadable input", 3: "no verdict"}[found.code]
     return f"{verdict}: {'; '.join(said) or 'every guard holds and no cell is harmed'} ({scope})"
+
+
+def _detectable(compared: Sequence[Cell]) -> float | None:
+    """Median over the cells that can say."""
+    told = [one.detectable for one in compared if one.detectable is not None]
+    return median(told) if told else None
+
+
+def _count(several: Sized, what: str) -> str:
+    return f"{len(several)} {what}{'' if len(several) == 1 else 's'}"
 
 
 def _more(several: int) -> str:
@@ -189,6 +198,6 @@ def _notes(candidate: Side, baseline: Side, parts: dict[str, dict[str, Part]], s
     for name in ("source", *settings.group_names()):
         if name not in parts:
             told.append(f"no language of the guard {name!r} was compared, so it guards nothing")
-        elif lacking := sorted(set(parts["target mean"]) - set(parts[name])) if "target mean" in parts else []:
+        elif lacking := sorted(set(parts[TARGET_MEAN]) - set(parts[name])) if TARGET_MEAN in parts else []:
             told.append(f"the guard {name!r} has no language in {', '.join(lacking)}")
     return list(dict.fromkeys(told))

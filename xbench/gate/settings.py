@@ -13,6 +13,8 @@ from xbench.errors import BadOption, Faults, UnknownName, near
 from xbench.gate.verdict import Waiver
 
 MEAN, SOURCE, GAP, LOW_RESOURCE = "mean", "source", "gap", "low-resource"
+TARGET_MEAN = "target mean"
+"""What the guard is called whose margin is that of `mean`."""
 
 MARGINS = {MEAN: 1.0, SOURCE: 2.0, LOW_RESOURCE: 2.0, GAP: 2.0}
 """Points that are accepted where nobody says otherwise."""
@@ -76,7 +78,7 @@ class Settings(Strict):
     @field_validator("groups")
     @classmethod
     def _named(cls, groups: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        if taken := sorted({MEAN, SOURCE, GAP} & groups.keys()):
+        if taken := sorted({MEAN, TARGET_MEAN, SOURCE, GAP} & groups.keys()):
             raise ValueError(f"a group cannot be named {', '.join(taken)}: guards have these names")
         return groups
 

@@ -149,14 +149,19 @@ def side(
         raise UnknownName(f"encoder on {', '.join(map(str, boards))}:", encoder, names)
     wanted = _meant(kept, recipe, source, tasks)
     columns, twice = _columns(wanted)
-    known: dict[str, set[str]] = {}
-    for _, _, record in kept:
-        known.setdefault(record.run.task, set()).update(score.language for score in record.scores)
     return Side(
         encoder=encoder, boards=tuple(boards), columns=columns, faults=tuple(faults),
-        known={task: frozenset(languages) for task, languages in sorted(known.items())},
+        known=_known([record for _, _, record in kept]),
         hash=content_hash((board, file) for board, file, _ in kept), notes=(*notes, *twice),
     )  # fmt: skip
+
+
+def _known(records: Sequence[Record]) -> dict[str, frozenset[str]]:
+    """Task -> languages that any of the records has scores of."""
+    known: dict[str, set[str]] = {}
+    for record in records:
+        known.setdefault(record.run.task, set()).update(score.language for score in record.scores)
+    return {task: frozenset(languages) for task, languages in sorted(known.items())}
 
 
 def _files(boards: Sequence[Path]) -> Iterator[tuple[Path, Path]]:

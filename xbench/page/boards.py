@@ -5,10 +5,11 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import streamlit as st
 
+from xbench import catalogue
 from xbench.board import Board, Table, load_board
 from xbench.errors import XbenchError
 from xbench.export import doubts
@@ -16,6 +17,9 @@ from xbench.export.view import OverTasks, Shown, View, narrowed, shown, summary
 from xbench.published import FOLDER, Published, load_published
 from xbench.record import Record
 from xbench.store import states
+from xbench.task import Task
+
+Made = TypeVar("Made")
 
 VARIABLE = "XBENCH_BOARDS"
 """Environment variable that names the folders, parted as in PATH; `xbench serve --board` sets it."""
@@ -52,9 +56,23 @@ def tables(task: str = "", encoders: Sequence[str] = (), languages: Sequence[str
     return tuple(narrowed(one, encoders, languages) for one in whole)
 
 
-def drawable(one: Shown) -> Table:
-    """The table with only the encoders that are shown, for charts. Its languages stay: measures are over all."""
-    return replace(one.table, columns=tuple(entry.column for entry in one.entries))
+def drawable(one: Shown, *, cut: bool = False) -> Table:
+    """The table with only the encoders that are shown, for charts; with `cut` only the languages that are, too.
+
+    Means and measures are over all languages: a chart of those takes them whole.
+    """
+    columns = tuple(entry.column for entry in one.entries)
+    kept = set(one.languages)
+    languages = tuple(code for code in one.table.languages if code in kept or any(code == c.source for c in columns))
+    return replace(one.table, columns=columns, languages=languages if cut else one.table.languages)
+
+
+def registered(task: str) -> Task | None:
+    """The task of this name where it is registered here. A name in a record is anybody's: no path is opened."""
+    try:
+        return catalogue.tasks.open(task) if task in catalogue.tasks.names() else None
+    except XbenchError:
+        return None
 
 
 def over_tasks() -> tuple[OverTasks, ...]:
@@ -72,9 +90,9 @@ def unanswered() -> doubts.Unanswered:
     return once(("unanswered",), lambda: doubts.unanswered(board()))
 
 
-def once(key: tuple[object, ...], make: Callable[[], Any]) -> Any:
+def once(key: tuple[object, ...], make: Callable[[], Made]) -> Made:
     """What `make` gives, made once for this state of the board; `key` holds all else that it depends on."""
-    return _made(folders(), state(), repr(key), make)
+    return cast(Made, _made(folders(), state(), repr(key), make))
 
 
 def published() -> tuple[tuple[Published, ...], str]:

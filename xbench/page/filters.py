@@ -1,53 +1,96 @@
 """What a viewer chooses, on every page alike. Each choice stands in the address, so that a link leads to this view."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import cast
 
 import streamlit as st
 
-from xbench.languages import language
+from xbench.export.view import Fact
+from xbench.languages import language, match
 from xbench.page import boards
 from xbench.page.words import plain
+from xbench.plots.words import unlike
 
 
 def task() -> str:
     """One task of the board; empty where it has none."""
     there = boards.board().tasks()
-    return st.selectbox("Task", there, format_func=plain, key="task", bind="query-params") if there else ""
+    return one_of("Task", there, "task") if there else ""
 
 
 def encoders(there: Sequence[str], most: int = 0) -> tuple[str, ...]:
     """Encoders, none for all."""
-    found = st.multiselect(
-        "Encoders", list(dict.fromkeys(there)), format_func=plain, key="encoders", bind="query-params",
-        placeholder="all", max_selections=most or None,
-    )  # fmt: skip
-    return tuple(found)
+    return _several("Encoders", list(dict.fromkeys(there)), "encoders", _names(there), most)
 
 
 def encoder(there: Sequence[str], what: str = "Encoder", key: str = "encoder", index: int = 0) -> str:
     """One encoder; empty where there is none."""
     names = list(dict.fromkeys(there))
-    if not names:
-        return ""
-    return st.selectbox(what, names, index=min(index, len(names) - 1), format_func=plain, key=key, bind="query-params")
+    return one_of(what, names, key, index=min(index, len(names) - 1)) if names else ""
 
 
 def languages(there: Sequence[str]) -> tuple[str, ...]:
-    """Languages, none for all."""
-    found = st.multiselect(
-        "Languages", list(there), format_func=called, key="languages", bind="query-params", placeholder="all"
-    )
-    return tuple(found)
+    """Languages, none for all. A link may name them in any spelling."""
+    _spelled("languages", there, several=True)
+    return _several("Languages", list(there), "languages", {code: called(code) for code in there}, 0)
 
 
 def one_language(there: Sequence[str]) -> str:
-    """One language; empty where there is none."""
+    """One language; empty where there is none. A link may name it in any spelling."""
     if not there:
         return ""
-    return st.selectbox("Language", list(there), format_func=called, key="language", bind="query-params")
+    _spelled("language", there, several=False)
+    return one_of("Language", there, "language", {code: called(code) for code in there})
+
+
+def one_of(what: str, there: Sequence[str], key: str, names: Mapping[str, str] | None = None, *, index: int = 0) -> str:
+    """One of several, by its name; `key` is what the address calls it."""
+    told = dict(names or _names(there))
+    return st.selectbox(what, list(there), index=index, format_func=_shown(told), key=key, bind="query-params")
+
+
+def fact(there: Sequence[str]) -> Fact:
+    """What languages are put in groups by."""
+    return cast(Fact, one_of("Group by", there, "by", {name: name.replace("_", " ") for name in there}))
+
+
+def switch(what: str, key: str, help: str = "", *, on: bool = False) -> bool:
+    """Something on or off."""
+    return st.toggle(what, value=on, key=key, help=help or None, bind="query-params")
 
 
 def called(code: str) -> str:
     """English name and code."""
     name = language(code).name
     return plain(code if name == code else f"{name} ({code})")
+
+
+def _several(what: str, there: list[str], key: str, names: Mapping[str, str], most: int) -> tuple[str, ...]:
+    found = st.multiselect(
+        what, there, format_func=_shown(names), key=key, bind="query-params", placeholder="all",
+        max_selections=most or None,
+    )  # fmt: skip
+    return tuple(found)
+
+
+def _shown(names: Mapping[str, str]) -> Callable[[str], str]:
+    """Streamlit asks for the names of values of an earlier choice, too, which need not be there any more."""
+    return lambda value: names.get(value) or plain(str(value))
+
+
+def _names(there: Iterable[str]) -> dict[str, str]:
+    """Value -> what is shown, no two alike: names that differ in what cannot be seen are numbered."""
+    values = list(dict.fromkeys(there))
+    return dict(zip(values, unlike([plain(value) or "?" for value in values]), strict=True))
+
+
+def _spelled(key: str, there: Sequence[str], *, several: bool) -> None:
+    """Take codes out of the address, where a choice stands by its shown name once it was made."""
+    if key in st.session_state:
+        return
+    shown = {called(code) for code in there}
+    asked = [value for value in st.query_params.get_all(key) if value not in shown]
+    meant = list(dict.fromkeys(code for value in asked for code in match(value, there)))
+    if meant:
+        del st.query_params[key]
+        st.session_state[key] = meant if several else meant[0]

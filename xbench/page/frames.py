@@ -15,6 +15,8 @@ from xbench.languages import language
 from xbench.page.words import plain
 from xbench.plots.words import labels, unlike
 
+Row = dict[str, object]
+
 OVER_TASKS = ("target mean", "mean: low-resource", "gap", "mean difference", "worst language", "lowest fifth")
 
 RANKING = {
@@ -37,7 +39,7 @@ def ranking(board: Board, one: Shown) -> pd.DataFrame:
     for entry in one.entries:
         column, rank = entry.column, entry.column.rank
         worst = entry.measures.get("worst language")
-        row = {"rank": place(rank), "tier": rank.tier if rank else None}
+        row: Row = {"rank": place(rank), "tier": rank.tier if rank else None}
         if len(one.groups) > 1:
             row["group"] = entry.group or "–"
         row |= {"encoder": column.encoder, "flags": ", ".join(flags(one, entry))}
@@ -49,8 +51,8 @@ def ranking(board: Board, one: Shown) -> pd.DataFrame:
         row |= _whole("low-resource", entry.measures.get("mean: low-resource"))
         row |= {
             "gap": _value(entry.measures.get("gap")), "spread": _value(entry.measures.get("mean difference")),
-            "worst": _value(worst), "worst language": called(worst.languages[0]) if worst else "",
-            "scored": f"{len(column.cells)}/{len(targets)}", "seeds": seeds_of(column),
+            "worst": _value(worst), "scored": f"{len(column.cells)}/{len(targets)}", "seeds": seeds_of(column),
+            "worst language": called(worst.languages[0]) if worst else "",
             "parameters": parameters(board, column), "recipe-source": f"{column.recipe}-{column.source}",
         }  # fmt: skip
         rows.append(row)
@@ -62,6 +64,18 @@ def ranking(board: Board, one: Shown) -> pd.DataFrame:
     if not frame["flags"].any():
         frame = frame.drop(columns="flags")
     return frame
+
+
+def means(one: Shown) -> pd.DataFrame:
+    """Means of targets and of low-resource languages with their intervals, one row for each encoder."""
+    rows: list[Row] = [
+        {"encoder": label}
+        | _whole("mean", entry.measures.get("target mean"))
+        | _whole("low-resource", entry.measures.get("mean: low-resource"))
+        for label, entry in zip(own_labels(one), one.entries, strict=True)
+    ]
+    frame = pd.DataFrame(rows)
+    return frame.astype(dict.fromkeys(frame.columns[1:], "float64"))
 
 
 def flags(one: Shown, entry: Entry) -> list[str]:
@@ -90,7 +104,13 @@ def by_language(one: Shown, *, gap: bool = False) -> pd.DataFrame:
     rows = []
     for code in one.languages:
         told = facts(code)
-        row = [language(code).name, code, told["script"] or "", told["family"] or "", told["resource_class"]]
+        row: list[object] = [
+            language(code).name,
+            code,
+            told["script"] or "",
+            told["family"] or "",
+            told["resource_class"],
+        ]
         for entry in one.entries:
             cell, source = entry.column.cells.get(code), entry.column.cells.get(entry.column.source)
             value = None if cell is None else cell.value
@@ -117,7 +137,7 @@ def measures(one: Shown) -> pd.DataFrame:
     for label, entry in zip(own_labels(one), one.entries, strict=True):
         for measure in entry.measures.values():
             who = called(measure.languages[0]) if measure.name == "worst language" else str(len(measure.languages))
-            row = {"encoder": label, "measure": measure.name, "value": percent(measure.value)}
+            row: Row = {"encoder": label, "measure": measure.name, "value": percent(measure.value)}
             row |= {"from": percent(measure.low), "to": percent(measure.high), "languages": who}
             rows.append(row | {"seeds": measure.seeds, "caveat": measure.caveat})
     columns = ["encoder", "measure", "value", "from", "to", "languages", "seeds", "caveat"]
@@ -131,7 +151,7 @@ def groups(board: Board, one: Shown, fact: Fact) -> pd.DataFrame:
     for value, members in grouped(one, fact):
         for label, entry in zip(own_labels(one), one.entries, strict=True):
             found = group_mean(board, one, entry, members)
-            row = {fact.replace("_", " "): value, "languages": len(members), "encoder": label}
+            row: Row = {fact.replace("_", " "): value, "languages": len(members), "encoder": label}
             rows.append(row | {"mean": _value(found)} | _ends("mean", found))
     columns = [fact.replace("_", " "), "languages", "encoder", "mean", "mean from", "mean to"]
     frame = pd.DataFrame(rows, columns=columns)
@@ -142,7 +162,11 @@ def over_tasks(rows: Sequence[OverTasks], tables: int) -> pd.DataFrame:
     """Means over all tasks, one row for each encoder."""
     made = []
     for one in rows:
-        row = {"encoder": one.encoder, "recipe-source": f"{one.recipe}-{one.source}", "tasks": f"{one.tasks}/{tables}"}
+        row: Row = {
+            "encoder": one.encoder,
+            "recipe-source": f"{one.recipe}-{one.source}",
+            "tasks": f"{one.tasks}/{tables}",
+        }
         for name in OVER_TASKS:
             found = one.measures.get(name)
             short = name.removeprefix("mean: ").replace("target mean", "mean").replace("mean difference", "spread")
@@ -171,12 +195,31 @@ def doubts(several: Sequence[Doubt], told: str, *, count: str = "", of: str = ""
     """Doubts as rows; columns that none of them fills are left out. `told` heads what is said, `count` the numbers."""
     rows = []
     for one in several:
-        row: dict[str, object] = {"task": one.task, "encoder": one.encoder, "recipe-source": one.recipe}
-        row |= {"language": called(one.language) if one.language else "", count or "count": one.count}
-        rows.append(row | {of or "of": one.of, told: one.told})
+        row: Row = {"task": one.task, "encoder": one.encoder, "recipe-source": one.recipe}
+        row["language"] = called(one.language) if one.language else ""
+        row |= {told: one.told} | ({count: one.count} if count else {}) | ({of: one.of} if of else {})
+        rows.append(row)
     frame = pd.DataFrame(rows)
     kept = [name for name in frame.columns if frame[name].astype(bool).any()]
     return frame[kept]
+
+
+def failures(several: Sequence[Doubt]) -> pd.DataFrame:
+    """Collapsed runs of each encoder: how many of how many, and the share in percent."""
+    frame = doubts(several, "which", count="collapsed", of="runs")
+    if not frame.empty:
+        frame["failure rate"] = (100 * frame["collapsed"] / frame["runs"]).astype("float64")
+    return frame
+
+
+def rejects(board: Board) -> pd.DataFrame:
+    """Files that were refused, and why."""
+    return pd.DataFrame([{"file": one.file, "why": one.why} for one in board.rejects])
+
+
+def notes(board: Board) -> pd.DataFrame:
+    """Runs that stand on the boards twice."""
+    return pd.DataFrame([{"note": note} for note in board.notes])
 
 
 def own_labels(one: Shown) -> tuple[str, ...]:
@@ -194,17 +237,17 @@ def _value(found: Measure | None) -> float | None:
     return None if found is None else percent(found.value)
 
 
-def _ends(name: str, found: Measure | None) -> dict[str, float | None]:
+def _ends(name: str, found: Measure | None) -> Row:
     low, high = (None, None) if found is None else (found.low, found.high)
     return {f"{name} from": percent(low), f"{name} to": percent(high)}
 
 
-def _whole(name: str, found: Measure | None) -> dict[str, float | None]:
+def _whole(name: str, found: Measure | None) -> Row:
     return {name: _value(found)} | _ends(name, found)
 
 
-def _of_cell(cell: Cell | None) -> dict[str, object]:
+def _of_cell(cell: Cell | None) -> Row:
     if cell is None:
         return {"score": None, "from": None, "to": None, "n": None, "seeds": None}
-    ends = {"score": percent(cell.value), "from": percent(cell.low), "to": percent(cell.high)}
+    ends: Row = {"score": percent(cell.value), "from": percent(cell.low), "to": percent(cell.high)}
     return ends | {"n": cell.n, "seeds": cell.seeds}

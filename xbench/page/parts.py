@@ -2,19 +2,31 @@
 
 import io
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any, NoReturn
 
 import pandas as pd
 import streamlit as st
 
+from xbench.board import Board
 from xbench.errors import XbenchError
 from xbench.export.escaping import for_csv, for_latex, for_markdown
 from xbench.export.figures import Grid
+from xbench.export.remarks import of_board
+from xbench.page import boards
+from xbench.page.enlarging import enlarged
 from xbench.page.words import plain, safe
-from xbench.plots import Chart, drawn
+from xbench.plots import Chart, Look, drawn
 
 PERCENT = st.column_config.NumberColumn(format="%.1f")
+
+WIDE, NARROW = 8.2, 3.1
+"""Inches of a chart on a screen and on a phone, before it is enlarged."""
+
+ENLARGED = 1.55
+"""Charts are made for paper: 7 points are too small for a screen."""
 
 
 def heading(title: str, told: str = "") -> None:
@@ -24,10 +36,29 @@ def heading(title: str, told: str = "") -> None:
         st.caption(told)
 
 
-def table(frame: pd.DataFrame, name: str, alt: str, **more: object) -> None:
-    """A table that sorts, searches and can be taken away. Numbers stay numbers; texts are shown as they are."""
+def table(
+    frame: pd.DataFrame, name: str, alt: str, *, help: Mapping[str, str] | None = None, pinned: Sequence[str] = (),
+    **more: Any,
+) -> None:  # fmt: skip
+    """A table that sorts, searches and can be taken away. Numbers stay numbers; texts are shown as they are.
+
+    Columns of fractions have one decimal. `help` says what a column means; `pinned` stay in sight while the rest is
+    scrolled.
+    """
     shown = frame.map(lambda value: plain(value) if isinstance(value, str) else value)
-    st.dataframe(shown, hide_index=True, lazy=False, alt=plain(alt), width="stretch", **more)  # type: ignore[call-overload]
+    shown.columns = pd.Index(plain(str(name)) for name in frame.columns)
+    told = more.pop("column_config", {})
+    config = {
+        str(column): st.column_config.NumberColumn(format="%.1f", help=(help or {}).get(str(column)))
+        if pd.api.types.is_float_dtype(shown[column])
+        else st.column_config.Column(help=(help or {}).get(str(column)), pinned=column in pinned or None)
+        for column in shown.columns
+        if pd.api.types.is_float_dtype(shown[column]) or column in pinned or column in (help or {})
+    }
+    st.dataframe(
+        shown, hide_index=True, lazy=False, alt=plain(alt), width="stretch", placeholder="–",
+        column_config=config | told, **more,
+    )  # fmt: skip
     downloads(frame, name)
 
 
@@ -43,6 +74,30 @@ def grid(one: Grid, name: str, alt: str) -> None:
     table(pd.DataFrame(rows, columns=[*one.keys, *heads]), name, alt)
 
 
+def facts(told: Mapping[str, str], name: str, alt: str) -> None:
+    """What is known of one thing, a line each."""
+    frame = pd.DataFrame(told.items(), columns=["what", "value"])
+    # A table that wraps long lines; it reads Markdown in cells.
+    st.table(frame.map(lambda text: safe(str(text))).set_index("what"), alt=plain(alt))
+    downloads(frame, name)
+
+
+def formulas(told: Mapping[str, str]) -> None:
+    """What is called what, in Markdown with formulas; only for texts of our own."""
+    frame = pd.DataFrame(told.items(), columns=["measure", "formula"])
+    st.table(frame.set_index("measure"), alt="Measures of disparity and their formulas")
+
+
+def doubts(title: str, told: str, frame: pd.DataFrame, name: str, none: str) -> None:
+    """One kind of doubt with its rows; one line where there is none."""
+    st.subheader(title, anchor=False)
+    if frame.empty:
+        st.caption(none)
+        return
+    st.caption(told)
+    table(frame, name, title)
+
+
 def downloads(frame: pd.DataFrame, name: str) -> None:
     """The table as CSV, Markdown, LaTeX and JSON; made when asked for."""
     makers: dict[str, tuple[str, Callable[[], str]]] = {
@@ -55,25 +110,50 @@ def downloads(frame: pd.DataFrame, name: str) -> None:
         for format, (mime, make) in makers.items():
             ending = {"Markdown": "md", "LaTeX": "tex"}.get(format, format.lower())
             st.download_button(
-                format, make, f"{name}.{ending}", mime, key=f"{name}-{format}", on_click="ignore", width="stretch"
-            )
+                format, make, f"{file_name(name)}.{ending}", mime, key=f"{name}-{format}", on_click="ignore",
+                width="stretch",
+            )  # fmt: skip
 
 
-def picture(make: Callable[[], Chart], name: str) -> None:
-    """A chart with its description as alternative text, and as SVG and PNG; what cannot be drawn says why."""
-    try:
-        chart = make()
-    except XbenchError as fault:
-        st.info(safe(str(fault)))
+def picture(make: Callable[..., Chart], name: str, key: tuple[object, ...] = ()) -> None:
+    """A chart with its description as alternative text, and as SVG and PNG; what cannot be drawn says why.
+
+    `make` takes `look=`. Where `key` tells all that the chart depends on beside the board, it is drawn once.
+    """
+    width = NARROW if phone() else WIDE
+
+    def spec() -> dict[str, Any] | XbenchError:
+        try:
+            return enlarged(make(look=Look(width=width)).to_dict(), ENLARGED)
+        except XbenchError as fault:
+            return fault
+
+    found = boards.once(("picture", name, width, *key), spec) if key else spec()
+    if isinstance(found, XbenchError):
+        st.info(safe(str(found)))
         return
     # Streamlit takes the chart's own description for its alternative text.
-    st.altair_chart(chart, theme=None, width="content", key=f"{name}-chart")
-    with st.popover("Download picture"):
+    st.vega_lite_chart(spec=found, theme=None, width="content", key=f"{name}-chart")
+    with st.popover("Download picture", help="This chart as a file, in the size of a page"):
         for format in ("svg", "png"):
             st.download_button(
-                format.upper(), partial(drawn, chart, format), f"{name}.{format}",
+                format.upper(), partial(_file, make, format), f"{file_name(name)}.{format}",
                 key=f"{name}-{format}", on_click="ignore", width="stretch",
             )  # fmt: skip
+
+
+def _file(make: Callable[..., Chart], format: str) -> bytes:
+    return drawn(make(look=Look()), format)
+
+
+def phone() -> bool:
+    """Whether the browser says that it runs on a phone; then charts are drawn narrow."""
+    return "Mobi" in (st.context.headers.get("User-Agent") or "")
+
+
+def file_name(name: str) -> str:
+    """A name for a file, of letters, digits and hyphens."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", plain(name)).strip("-")[:80] or "xbench"
 
 
 def as_csv(frame: pd.DataFrame) -> str:
@@ -116,3 +196,11 @@ def remarks(lines: Sequence[str]) -> None:
     """What a reader must know, small."""
     for line in lines:
         st.caption(safe(line))
+
+
+def nothing(board: Board) -> NoReturn:
+    """What a page shows where the board has no record: how to make some, and what was refused."""
+    st.info("No records here yet.")
+    st.code("xbench run --suite mini", language="console")
+    remarks([remark.text for remark in of_board(board) if remark.warns])
+    st.stop()

@@ -110,7 +110,7 @@ def _guards(verdict: Verdict) -> Section:
 
 
 def _share(level: float) -> str:
-    return f"{100 * level:.2f}".rstrip("0").rstrip(".")
+    return f"{100 * level:.3f}".rstrip("0").rstrip(".")
 
 
 def _guard(guard: Guard) -> tuple[str, ...]:
@@ -122,7 +122,7 @@ def _guard(guard: Guard) -> tuple[str, ...]:
 
 
 def seeds_of(seeds: tuple[int, int]) -> str:
-    """Seeds of the candidate and of the baseline: `5`, or `3 and 5` where they differ; none where nothing is trained."""
+    """Seeds of both sides, `5` or `3 and 5`, the candidate first; a dash where nothing is trained."""
     if seeds == (0, 0):
         return NOTHING
     return str(seeds[0]) if seeds[0] == seeds[1] else f"{seeds[0]} and {seeds[1]}"
