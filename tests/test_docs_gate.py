@@ -87,7 +87,8 @@ def commands(text: str) -> list[list[str]]:
 def test_what_is_there_to_be_copied_is_yaml_and_calls_options_that_exist(file: str) -> None:
     path = ROOT / file
     texts = blocks(path, "yaml") if path.suffix == ".md" else [path.read_text(encoding="utf-8")]
-    verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    group = typer.main.get_command(app)
+    verbs = {name: group.get_command(None, name) for name in group.list_commands(None)}  # type: ignore[attr-defined]
     seen = 0
     for text in texts:
         tree = yaml.safe_load(text)

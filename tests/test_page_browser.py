@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -178,5 +179,5 @@ def test_a_table_is_taken_away_as_csv(desk: Sight, folder: Path) -> None:
 def test_compare_says_what_the_gate_says(desk: Sight, folder: Path) -> None:
     desk.go("compare")
     said = desk.page.locator('[data-testid="stMain"]').inner_text()
-    assert any(word in said for word in VERDICTS), said[:500]
+    assert re.search(r"held|regression|no verdict", said), said[:500]
     assert "xbench check" in said

@@ -149,8 +149,7 @@ def read(path: Path) -> Record:
         try:
             record = _record.validate_json(raw, strict=True)
         except ValidationError as cause:
-            first = cause.errors()[0]
-            where = ".".join(str(step) for step in first["loc"])
+            where = ".".join(map(str, (first := cause.errors()[0])["loc"]))
             raise BadRecord(f"{path}: {where}: {first['msg']} ({cause.error_count()} faults)") from cause
     _check_numbers(path, record)
     return record
@@ -162,8 +161,7 @@ def _at_once(raw: bytes) -> Record | None:
         record: Record = _whole.validate_json(raw, strict=True)
     except ValidationError:
         return None
-    sure = record.schema == SCHEMA and _members(raw) == _expected(record)
-    return record if sure else None
+    return record if record.schema == SCHEMA and _members(raw) == _expected(record) else None
 
 
 def _suspect(path: Path, raw: bytes) -> None:
@@ -178,10 +176,8 @@ def _suspect(path: Path, raw: bytes) -> None:
 
 
 def _members(raw: bytes) -> int:
-    """How many members the objects of a JSON text have, all together; more, or -1, where that cannot be seen at once.
-
-    A member has a colon right after a quote, or after white space, as no record of ours has.
-    """
+    """How many members the objects of a JSON text have, all together; more, or -1, where one look does not tell."""
+    # A member has a colon right after a quote, or after white space, as no record of ours has.
     text = np.frombuffer(raw, np.uint8)
     before = text[np.flatnonzero(text == ord(":")) - 1]
     return -1 if (before <= ord(" ")).any() else int((before == ord('"')).sum())
@@ -260,8 +256,7 @@ def states(board: Path) -> list[tuple[str, int, int]]:
     Links are not followed. A folder that cannot be looked into is given too, as something that is no record.
     """
     root = str(board).rstrip(os.sep)
-    found: list[tuple[str, int, int]] = []
-    ahead = [(root, True)]
+    found, ahead = list[tuple[str, int, int]](), [(root, True)]
     while ahead:
         path, folder = ahead.pop()
         try:

@@ -46,7 +46,9 @@ def _ranks(table: Table, columns: Sequence[Column], cells: Callable[[Column], Ce
         apart = np.abs(means[pairs[0]] - means[pairs[1]]) / np.maximum(
             np.hypot(errors[pairs[0]], errors[pairs[1]]), ROUNDING
         )
-        p = 2 * ndtr(-apart)
+        p = np.ones(len(apart))
+        told = apart > 1  # the rest is in doubt however many pairs there are
+        p[told] = 2 * ndtr(-apart[told])
     return ranks(means, _beyond_doubt(p, pairs, means), paired=paired)
 
 

@@ -117,9 +117,10 @@ def columns_of(frame: pd.DataFrame) -> tuple[Column, ...]:
         return ()
     heads = numbered(frame[name] for name in KEY)
     rows = _other_rows(frame, heads)
-    column, language, seed = (numbered(one) for one in ([heads, rows], [frame["language"]], [frame["seed"]]))
-    once = np.flatnonzero(~pd.Series(numbered([column, language, seed])).duplicated().to_numpy())
-    first, told = _figures(frame.iloc[once], numbered([column[once], language[once]]))
+    column, seed = numbered([heads, rows]), numbered([frame["seed"]])
+    cell = numbered([column, frame["language"]])
+    once = np.flatnonzero(_first(cell, seed))
+    first, told = _figures(frame.iloc[once], cell[once])
     made: dict[int, dict[str, int]] = {}
     at = once[first]
     for place, (one, name) in enumerate(
@@ -153,6 +154,11 @@ def numbered(columns: Iterable["pd.Series[Any] | NDArray[Any]"]) -> Numbers:
     return np.asarray(joint, np.int64)
 
 
+def _first(groups: Numbers, members: Numbers) -> NDArray[np.bool_]:
+    """For each row whether it is the first of this member of its group; both are numbers from 0."""
+    return ~pd.Series(groups * (members.max() + 1) + members).duplicated().to_numpy(bool)
+
+
 def _other_rows(frame: pd.DataFrame, heads: Numbers) -> NDArray[np.object_]:
     """For each row the languages of its run whose test rows differ from those that most runs were scored on.
 
@@ -181,7 +187,7 @@ def _other_rows(frame: pd.DataFrame, heads: Numbers) -> NDArray[np.object_]:
 
 def _runs(column: Numbers, run: Numbers, seed: Numbers) -> dict[int, tuple[int, ...]]:
     """Column -> numbers of its runs, by seed."""
-    first = np.flatnonzero(~pd.Series(numbered([column, run])).duplicated().to_numpy())
+    first = np.flatnonzero(_first(column, run))
     found: dict[int, list[int]] = {}
     order = first[np.argsort(seed[first], kind="stable")]
     for one, number in zip(column[order].tolist(), run[order].tolist(), strict=True):

@@ -1,7 +1,7 @@
 """The command `xbench`: one function a verb, no logic.
 
-Modules that need torch are imported inside the verbs that need them: `xbench tasks` or `board` must start at once, and
-run where torch is not installed.
+A verb's module is imported when it is asked for, and what needs torch inside the verbs that need it: `xbench tasks` or
+`check` must start at once, and run where torch is not installed.
 """
 
 import sys
@@ -9,35 +9,19 @@ import sys
 import typer
 
 from xbench import __version__
-from xbench.cli import boards, checking, exporting, gating, listing, plotting, running, serving, slicing, tools
+from xbench.cli.verbs import SETTINGS, Verbs
 from xbench.errors import XbenchError
 
 app = typer.Typer(
     name="xbench",
+    cls=Verbs,
     help="Fine-tune a multilingual encoder on one language, score it in all the others, and see who is left behind.",
     epilog="Start with: xbench run --suite mini",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=SETTINGS,
     rich_markup_mode=None,
 )
-app.command("run")(running.run)
-app.command("board")(boards.board)
-app.command("serve")(serving.serve)
-app.command("export")(exporting.export)
-app.command("plot")(plotting.plot)
-app.command("slices")(slicing.slices)
-app.command("verify")(checking.verify)
-app.command("check")(gating.check)
-app.command("compare")(gating.compare)
-app.command("tasks")(listing.tasks)
-app.command("encoders")(listing.encoders)
-app.command("suites")(listing.suites)
-app.command("recipes")(listing.recipes)
-app.command("languages")(listing.languages)
-app.command("pretrain")(running.pretrain)
-app.command("mirror")(tools.mirror)
-app.command("doctor")(tools.doctor)
 
 
 @app.callback(invoke_without_command=True)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from xbench.errors import BadOption, StoreError
+from xbench.errors import BadOption, NoSuchData, StoreError
 
 APP = Path(__file__).resolve().parents[1] / "page" / "app.py"
 
@@ -23,6 +23,9 @@ def serve(
             help="Folder of records; give it again to show several as one. leaderboards/local if not given, "
             "else leaderboards/mini.",
         ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="A mirror (DIR/owner/name) whose texts are shown beside predictions.")
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 = any that is free.")] = 8501,
     address: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 shows it to others too.")] = "127.0.0.1",
@@ -40,12 +43,17 @@ def serve(
     for folder in board or []:
         if not folder.is_dir():
             raise StoreError(f"no board at {folder}. `xbench run --board {folder} …` makes one.")
+    if data is not None and not data.is_dir():
+        raise NoSuchData(f"no folder {data}: name one that holds data sets as <owner>/<name>/, as on the Hub")
     options = {
         "server.port": port, "server.address": address, "server.headless": not browser,
         "browser.gatherUsageStats": False, "server.fileWatcherType": "none", "client.toolbarMode": "viewer",
     }  # fmt: skip
     told = [part for name, value in options.items() for part in (f"--{name}", str(value).lower())]
     chosen = {"XBENCH_BOARDS": os.pathsep.join(map(str, board))} if board else {}
+    chosen |= {"XBENCH_DATA": str(data)} if data else {}
+    # Texts come from the mirror or from the Hub's cache: a page that is looked at asks nobody for anything.
+    chosen |= {"HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1")}
     command = [sys.executable, "-m", "streamlit", "run", str(APP), *told]
     if ended := _until_it_ends(command, os.environ | chosen):
         raise BadOption(f"Streamlit ended with {ended}; what it said stands above")

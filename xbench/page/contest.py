@@ -117,9 +117,7 @@ def mismatches(verdict: Verdict) -> pd.DataFrame:
 
 def lost(verdict: Verdict) -> pd.DataFrame:
     """What the second has and the first lacks."""
-    return pd.DataFrame(
-        [{"task": one.task, "language": called(one.language), "why": one.why} for one in verdict.lost]
-    )
+    return pd.DataFrame([{"task": one.task, "language": called(one.language), "why": one.why} for one in verdict.lost])
 
 
 def tally(verdict: Verdict) -> str:

@@ -21,10 +21,18 @@ DATA = frozenset(("data", "datasets", "transform", "domain", "range", "text", "t
 def enlarged(spec: dict[str, Any], factor: float) -> dict[str, Any]:
     """A copy of a spec with all lengths times `factor`; sizes of points are areas and grow by its square."""
     grown = {key: _member(key, value, spec, factor) for key, value in spec.items()}
-    if isinstance(edge := grown.get("padding"), int | float) and "config" in grown:
-        # Streamlit writes into the padding of a whole chart, and fails where it is one number for all sides.
-        grown["padding"] = dict.fromkeys(("left", "right", "top", "bottom"), edge)
-    return grown
+    return grown | _whole(grown) if "config" in grown else grown
+
+
+def _whole(grown: dict[str, Any]) -> dict[str, Any]:
+    """What Streamlit needs of a chart that is laid out already.
+
+    It squeezes title, axes and legend into the height of the marks unless told not to, and it writes into the padding,
+    which it expects side by side.
+    """
+    edge = grown.get("padding", 0)
+    sides = edge if isinstance(edge, dict) else dict.fromkeys(("left", "right", "top", "bottom"), edge)
+    return {"autosize": {"type": "pad", "contains": "content"}, "padding": sides}
 
 
 def _member(key: str, value: Any, within: dict[str, Any], factor: float) -> Any:

@@ -89,8 +89,9 @@ def _spelled(key: str, there: Sequence[str], *, several: bool) -> None:
     if key in st.session_state:
         return
     shown = {called(code) for code in there}
-    asked = [value for value in st.query_params.get_all(key) if value not in shown]
-    meant = list(dict.fromkeys(code for value in asked for code in match(value, there)))
-    if meant:
-        del st.query_params[key]
-        st.session_state[key] = meant if several else meant[0]
+    asked = st.query_params.get_all(key)
+    if any(value not in shown for value in asked):
+        meant = [code for value in asked for code in there if value == called(code) or code in match(value, there)]
+        if meant:
+            del st.query_params[key]
+            st.session_state[key] = list(dict.fromkeys(meant)) if several else meant[0]

@@ -19,6 +19,8 @@ Row = dict[str, object]
 
 OVER_TASKS = ("target mean", "mean: low-resource", "gap", "mean difference", "worst language", "lowest fifth")
 
+ENDS = ("value", "from", "to")
+
 RANKING = {
     "mean": "mean over all targets, without the source", "low-resource": "mean over targets of resource class 0 to 2",
     "gap": "source less the mean of targets, in points", "spread": "mean absolute difference of two targets, in points",
@@ -140,9 +142,7 @@ def measures(one: Shown) -> pd.DataFrame:
             row: Row = {"encoder": label, "measure": measure.name, "value": percent(measure.value)}
             row |= {"from": percent(measure.low), "to": percent(measure.high), "languages": who}
             rows.append(row | {"seeds": measure.seeds, "caveat": measure.caveat})
-    columns = ["encoder", "measure", "value", "from", "to", "languages", "seeds", "caveat"]
-    frame = pd.DataFrame(rows, columns=columns)
-    return frame.astype({"value": "float64", "from": "float64", "to": "float64"})
+    return _told(pd.DataFrame(rows, columns=["encoder", "measure", *ENDS, "languages", "seeds", "caveat"]))
 
 
 def groups(board: Board, one: Shown, fact: Fact) -> pd.DataFrame:
@@ -186,18 +186,16 @@ def measures_over_tasks(rows: Sequence[OverTasks]) -> pd.DataFrame:
         for one in rows
         for found in one.measures.values()
     ]
-    columns = ["encoder", "recipe-source", "measure", "value", "from", "to", "seeds", "caveat"]
-    frame = pd.DataFrame(made, columns=columns)
-    return frame.astype({"value": "float64", "from": "float64", "to": "float64"})
+    return _told(pd.DataFrame(made, columns=["encoder", "recipe-source", "measure", *ENDS, "seeds", "caveat"]))
 
 
-def doubts(several: Sequence[Doubt], told: str, *, count: str = "", of: str = "") -> pd.DataFrame:
+def doubts(several: Sequence[Doubt], told: str = "", *, count: str = "", of: str = "") -> pd.DataFrame:
     """Doubts as rows; columns that none of them fills are left out. `told` heads what is said, `count` the numbers."""
     rows = []
     for one in several:
         row: Row = {"task": one.task, "encoder": one.encoder, "recipe-source": one.recipe}
         row["language"] = called(one.language) if one.language else ""
-        row |= {told: one.told} | ({count: one.count} if count else {}) | ({of: one.of} if of else {})
+        row |= ({told: one.told} if told else {}) | ({count: one.count} if count else {}) | ({of: one.of} if of else {})
         rows.append(row)
     frame = pd.DataFrame(rows)
     kept = [name for name in frame.columns if frame[name].astype(bool).any()]
@@ -231,6 +229,12 @@ def called(code: str) -> str:
     """A language by name and code."""
     name = language(code).name
     return plain(code if name == code else f"{name} ({code})")
+
+
+def _told(frame: pd.DataFrame) -> pd.DataFrame:
+    """Measures, with the column of caveats only where there is one."""
+    whole = frame.astype(dict.fromkeys(ENDS, "float64"))
+    return whole if whole["caveat"].any() else whole.drop(columns="caveat")
 
 
 def _value(found: Measure | None) -> float | None:

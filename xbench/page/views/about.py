@@ -1,5 +1,7 @@
 """What this page is, what its numbers mean, and how to cite it and add to it."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from xbench import __version__
@@ -17,7 +19,9 @@ shown = {
     "records": f"{len(board.runs):,} of {len(board.tasks())} tasks, {board.runs['encoder'].nunique()} encoders",
     "refused files": str(len(board.rejects)),
 }
-folders = {f"board {place}": folder for place, folder in enumerate(boards.folders(), start=1)}
+folders = {
+    f"board {place}": "/".join(Path(folder).parts[-2:]) for place, folder in enumerate(boards.folders(), start=1)
+}
 parts.facts(shown | folders, "about", "What is shown")
 st.markdown("To show another board, or several as one, and to add runs to it:")
 st.code(

@@ -28,7 +28,7 @@ parts.doubts(
 )  # fmt: skip
 parts.doubts(
     "One seed", "With another seed the numbers, and the ranks, may be others.",
-    frames.doubts(doubts.single_seed(tables), "what", count="languages with one seed", of="languages"), "single-seed",
+    frames.doubts(doubts.single_seed(tables), count="languages with one seed", of="languages"), "single-seed",
     "Every encoder has several seeds.",
 )  # fmt: skip
 parts.doubts(
