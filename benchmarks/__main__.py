@@ -14,7 +14,7 @@ import numpy as np
 
 HERE = Path(__file__).parent
 TO = HERE.parent / "docs" / "benchmarks"
-PLUMBING = ("__init__", "__main__", "releases", "timing")
+PLUMBING = ("__init__", "__main__", "browsing", "releases", "timing", "viewers")
 PACKAGES = ("numpy", "scipy", "torch", "transformers")
 
 

@@ -1,6 +1,7 @@
 """Pages in a real browser, and a board that has something to show on each of them."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -21,6 +22,9 @@ PICTURES = "XBENCH_SCREENSHOTS"
 WIDTHS = {"desk": 1280, "phone": 390}
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
 QUIET = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+GRID = '[data-testid="data-grid-canvas"]'
+ITS_OWN = re.compile(r"/_stcore/(health|host-config)$")
+"""Streamlit looks for its server at each part of the address in turn, and most are not it."""
 WAIT = 60_000
 """Milliseconds: only a machine that stands still needs more."""
 
@@ -81,19 +85,29 @@ class Sight:
     def tables(self) -> list[str]:
         """What the tables are called, in their order."""
         names: list[str] = self.page.evaluate(
-            """() => [...document.querySelectorAll('[data-testid="stDataFrame"] canvas[data-testid="data-grid-canvas"]')]
-            .map(canvas => canvas.getAttribute('aria-label') || canvas.closest('[aria-label]')?.getAttribute('aria-label') || '')"""
+            f"() => [...document.querySelectorAll('{GRID}')].map(one => one.closest('[aria-label]')?.ariaLabel || '')"
         )
         return names
 
+    def heads(self, place: int = 0) -> list[str]:
+        """The names of a table's columns, as a screen reader gets them."""
+        return self._texts(place, "thead tr", "th")[0]
+
     def cells(self, place: int = 0) -> list[list[str]]:
         """The rows of a table that are in sight, as a screen reader gets them."""
-        rows: list[list[str]] = self.page.evaluate(
-            """place => [...[...document.querySelectorAll('[data-testid="data-grid-canvas"]')][place]
-            .querySelectorAll('tbody tr')].map(row => [...row.querySelectorAll('td')].map(cell => cell.textContent))""",
-            place,
+        return self._texts(place, "tbody tr", "td")
+
+    def _texts(self, place: int, row: str, cell: str) -> list[list[str]]:
+        # What a screen reader gets is drawn a moment after what eyes get.
+        self.page.wait_for_function(
+            f"([place, row]) => document.querySelectorAll('{GRID}')[place]?.querySelector(row)", arg=[place, row], timeout=WAIT
         )
-        return rows
+        found: list[list[str]] = self.page.evaluate(
+            f"""([place, row, cell]) => [...document.querySelectorAll('{GRID}')[place].querySelectorAll(row)]
+            .map(one => [...one.querySelectorAll(cell)].map(part => part.textContent))""",
+            [place, row, cell],
+        )
+        return found
 
 
 def sight(browser: Any, server: Server, device: str = "desk") -> Sight:
@@ -102,10 +116,19 @@ def sight(browser: Any, server: Server, device: str = "desk") -> Sight:
     more = {"user_agent": PHONE, "is_mobile": True, "has_touch": True} if device == "phone" else {}
     context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=True, **more)
     seen = Sight(context.new_page(), server)
-    seen.page.on("console", lambda said: seen.faults.append(said.text) if said.type == "error" else None)
+    seen.page.on("console", lambda said: seen.faults.append(said.text) if _fault(said) else None)
+    seen.page.on("response", lambda got: seen.faults.append(f"{got.status} {got.url}") if _refusal(got) else None)
     seen.page.on("pageerror", lambda fault: seen.faults.append(str(fault)))
     seen.page.on("request", lambda asked: seen.strangers.append(asked.url) if _strange(asked.url, server) else None)
     return seen
+
+
+def _fault(said: Any) -> bool:
+    return said.type == "error" and not said.text.startswith("Failed to load resource")
+
+
+def _refusal(got: Any) -> bool:
+    return got.status >= 400 and not ITS_OWN.search(got.url)
 
 
 def _strange(url: str, server: Server) -> bool:

@@ -41,8 +41,8 @@ def registered(name: str) -> Encoder | None:
         return None
 
 
-def card(name: str, records: Sequence[Record]) -> pd.DataFrame:
-    """Facts of an encoder as pairs: those of its records first, then those of its card."""
+def card(name: str, records: Sequence[Record]) -> dict[str, str]:
+    """Facts of an encoder: those of its records first, then those of its card."""
     origins = [record.provenance for record in records]
     known = registered(name)
     pairs = {
@@ -56,14 +56,14 @@ def card(name: str, records: Sequence[Record]) -> pd.DataFrame:
         "xbench": _each(one.xbench for one in origins),
     }
     if known:
-        seen = f"{len(known.seen)}: {', '.join(map(called, known.seen))}" if known.seen else "not listed"
         pairs |= {
             "family": known.family, "licence": known.licence or "not stated by its publisher", "paper": known.paper,
-            "note": known.note, "languages seen in pre-training": seen,
+            "note": known.note,
+            "languages seen in pre-training": str(len(known.seen)) if known.seen else "not listed",
         }  # fmt: skip
     else:
         pairs["licence, paper, languages seen"] = "no card: no encoder is registered here under this name"
-    return pd.DataFrame([{"fact": fact, "value": value} for fact, value in pairs.items() if value])
+    return {fact: value for fact, value in pairs.items() if value}
 
 
 def _each(values: Iterable[str]) -> str:
@@ -93,13 +93,17 @@ def languages_of(one: Shown, entry: Entry, tokenizer: Mapping[str, TokenizerFigu
                 "class": told["resource_class"], "tokens / word": figures.fertility if figures else None,
                 "unknown": percent(figures.unknown if figures else None),
                 "truncated": percent(figures.truncated if figures else None),
-                "why missing": "" if cell else entry.missing.get(code) or one.table.missing.get(code) or "never asked for",
+                "why missing": "" if cell else _why(one, entry, code),
             }
         )  # fmt: skip
     frame = pd.DataFrame(rows)
     numbers = ["score", "from", "to", "gap", "tokens / word", "unknown", "truncated"]
     frame = frame.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(("n", "seeds", "class"), "Int64"))
     return frame if frame["why missing"].any() else frame.drop(columns="why missing")
+
+
+def _why(one: Shown, entry: Entry, code: str) -> str:
+    return entry.missing.get(code) or one.table.missing.get(code) or "never asked for"
 
 
 def tokenizer_of(records: Sequence[Record]) -> dict[str, TokenizerFigures]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+import streamlit as st
 
 from xbench.board import Column, Table
 from xbench.export.figures import points
@@ -25,6 +26,8 @@ CELLS_HELP = {
     "p (Holm)": "adjusted for all cells that are compared here", "n": "test examples",
     "seeds": "of the first and of the second",
 }  # fmt: skip
+
+CHANCES = {name: st.column_config.NumberColumn(format="%.2g", help=CELLS_HELP[name]) for name in ("p", "p (Holm)")}
 
 GUARDS_HELP = {
     "change": "from second to first, mean over tasks, in points; below 0 the first is worse, for the gap too",
@@ -79,7 +82,7 @@ def cells(verdict: Verdict) -> pd.DataFrame:
     """Every cell that was compared, in percent and points."""
     rows = [
         {
-            "task": one.task, "language": language(one.language).name, "code": one.language,
+            "language": language(one.language).name, "code": one.language, "task": one.task,
             "first": percent(one.candidate), "second": percent(one.baseline), "difference": percent(one.difference),
             "from": percent(one.low), "to": percent(one.high), "p": one.p_two_sided,
             "p (Holm)": one.p_two_sided_adjusted, "who": said(verdict, one), "n": one.n,
@@ -87,7 +90,8 @@ def cells(verdict: Verdict) -> pd.DataFrame:
         }
         for one in verdict.cells
     ]  # fmt: skip
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    return frame.drop(columns="task") if len({one.task for one in verdict.cells}) == 1 else frame
 
 
 def guards(verdict: Verdict) -> pd.DataFrame:

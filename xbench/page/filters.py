@@ -12,6 +12,16 @@ from xbench.page.words import plain
 from xbench.plots.words import unlike
 
 
+PAGE, CAME = "page", "came from another page"
+"""Keys of the session, beside those of the choices."""
+
+
+def opened(page: str) -> None:
+    """Tell the choices which page is drawn."""
+    st.session_state[CAME] = st.session_state.get(PAGE, page) != page
+    st.session_state[PAGE] = page
+
+
 def task() -> str:
     """One task of the board; empty where it has none."""
     there = boards.board().tasks()
@@ -46,7 +56,10 @@ def one_language(there: Sequence[str]) -> str:
 def one_of(what: str, there: Sequence[str], key: str, names: Mapping[str, str] | None = None, *, index: int = 0) -> str:
     """One of several, by its name; `key` is what the address calls it."""
     told = dict(names or _names(there))
-    return st.selectbox(what, list(there), index=index, format_func=_shown(told), key=key, bind="query-params")
+    _taken_up(key, there[index], lambda kept: kept in there, _shown(told))
+    found = st.selectbox(what, list(there), index=index, format_func=_shown(told), key=key, bind="query-params")
+    st.session_state[f"kept {key}"] = found
+    return found
 
 
 def fact(there: Sequence[str]) -> Fact:
@@ -56,7 +69,10 @@ def fact(there: Sequence[str]) -> Fact:
 
 def switch(what: str, key: str, help: str = "", *, on: bool = False) -> bool:
     """Something on or off."""
-    return st.toggle(what, value=on, key=key, help=help or None, bind="query-params")
+    _taken_up(key, on, lambda kept: isinstance(kept, bool), str.lower)
+    found = st.toggle(what, value=on, key=key, help=help or None, bind="query-params")
+    st.session_state[f"kept {key}"] = found
+    return found
 
 
 def called(code: str) -> str:
@@ -66,11 +82,24 @@ def called(code: str) -> str:
 
 
 def _several(what: str, there: list[str], key: str, names: Mapping[str, str], most: int) -> tuple[str, ...]:
+    _taken_up(key, [], lambda kept: isinstance(kept, list) and set(kept) <= set(there), _shown(names))
     found = st.multiselect(
         what, there, format_func=_shown(names), key=key, bind="query-params", placeholder="all",
         max_selections=most or None,
     )  # fmt: skip
+    st.session_state[f"kept {key}"] = found
     return tuple(found)
+
+
+def _taken_up(key: str, default: object, there: Callable[[object], bool], told: Callable[[str], str]) -> None:
+    """Take up a choice of the page before.
+
+    Streamlit keeps bound choices over pages, but loses one that came with the address and was not touched since.
+    """
+    kept = st.session_state.get(f"kept {key}", default)
+    if st.session_state.get(CAME) and key not in st.query_params and kept != default and there(kept):
+        st.session_state[key] = kept
+        st.query_params[key] = [told(one) for one in kept] if isinstance(kept, list) else told(str(kept))
 
 
 def _shown(names: Mapping[str, str]) -> Callable[[str], str]:
@@ -85,7 +114,7 @@ def _names(there: Iterable[str]) -> dict[str, str]:
 
 
 def _spelled(key: str, there: Sequence[str], *, several: bool) -> None:
-    """Take codes out of the address, where a choice stands by its shown name once it was made."""
+    """Read codes out of the address, where a choice stands by its shown name once it was made."""
     if key in st.session_state:
         return
     shown = {called(code) for code in there}

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from xbench.errors import XbenchError
-from xbench.page import boards
+from xbench.page import boards, filters
 
 VIEWS = Path(__file__).parent / "views"
 
@@ -38,4 +38,5 @@ def main() -> None:
         st.error("The board cannot be read.")
         st.text(str(fault))
         st.stop()
+    filters.opened(chosen.url_path)
     chosen.run()

@@ -108,6 +108,16 @@ def of_items(rows: NDArray[np.float64], metric: Metric) -> NDArray[np.float64]:
     return closed if metric.better == "higher" else 1 - closed
 
 
+def offered(several: Sequence[Answers], *, parallel: bool) -> list[str]:
+    """The filters that make sense: some need the source's score, two encoders, or equal items in all languages."""
+    first = several[0]
+    possible = {
+        LOST: parallel and first.source in first.scores, WRONG: True, EVERYWHERE: parallel, APART: len(several) > 1,
+        ALL: True,
+    }  # fmt: skip
+    return [show for show in FILTERS if possible[show]]
+
+
 def chosen(several: Sequence[Answers], show: str, language: str) -> list[tuple[str, int]]:
     """Items to show, with the number of languages in which the first encoder has them wrong, most first.
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
 from xbench.errors import BadRecord
 from xbench.export.view import Entry, Shown
-from xbench.page import boards
+from xbench.page import boards, filters, parts
 from xbench.page.frames import own_labels
 from xbench.page.words import plain
+from xbench.plots.words import unlike
 from xbench.record import Record
 
 
@@ -18,8 +20,7 @@ def table(tables: Sequence[Shown], key: str = "metric") -> Shown | None:
     if len(tables) < 2:
         return tables[0] if tables else None
     names = [one.table.metric for one in tables]
-    chosen = st.selectbox("Metric", names, format_func=plain, key=key, bind="query-params")
-    return tables[names.index(chosen)]
+    return tables[names.index(filters.one_of("Metric", names, key))]
 
 
 def entry(one: Shown, encoder: str, what: str = "Runs", key: str = "runs") -> Entry | None:
@@ -28,8 +29,7 @@ def entry(one: Shown, encoder: str, what: str = "Runs", key: str = "runs") -> En
     if len(own) < 2:
         return own[0] if own else None
     names = own_labels(replace(one, entries=tuple(own)))
-    chosen = st.selectbox(what, names, key=key, bind="query-params")
-    return own[names.index(chosen)]
+    return own[names.index(filters.one_of(what, names, key))]
 
 
 def one_of(values: Iterable[object], what: str) -> str:
@@ -37,7 +37,17 @@ def one_of(values: Iterable[object], what: str) -> str:
     there = sorted(set(map(str, values)))
     if len(there) < 2:
         return ""
-    return st.selectbox(what.capitalize(), there, format_func=plain, key=what, bind="query-params")
+    return filters.one_of(what.capitalize(), there, what)
+
+
+def told(nobody: str, names: Sequence[str]) -> dict[str, str]:
+    """Value -> what a choice shows, no two alike; the empty value stands for nobody."""
+    return {"": nobody, **dict(zip(names, unlike([plain(name) or "?" for name in names]), strict=True))}
+
+
+def narrow(name: str) -> dict[str, Any]:
+    """Settings of a column that stays in sight while the rest is scrolled, narrow on a phone."""
+    return {name: st.column_config.Column(pinned=True, width=120 if parts.phone() else None)}
 
 
 def records(runs: Sequence[int]) -> tuple[list[Record], list[str]]:

@@ -1,6 +1,6 @@
 """One language over the whole board, as frames: what it is, who reaches how far in it, and where it is missing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -11,8 +11,7 @@ from xbench.export.view import Shown
 from xbench.languages import Language, language
 from xbench.page import boards
 from xbench.page.cards import SEEN, seen
-from xbench.page.frames import called, flags, own_labels, percent
-from xbench.page.words import isolated
+from xbench.page.frames import flags, own_labels, percent
 
 CLASSES = {
     0: "0, left behind", 1: "1, scraping by", 2: "2, hopeful", 3: "3, rising star", 4: "4, underdog", 5: "5, winner",
@@ -37,17 +36,17 @@ def spellings(board: Board) -> dict[str, tuple[str, ...]]:
     return {code: tuple(found[code]) for code in order}
 
 
-def facts(one: Language, codes: Sequence[str]) -> pd.DataFrame:
-    """What is known of a language, as pairs."""
+def facts(one: Language, codes: Sequence[str]) -> dict[str, str]:
+    """What is known of a language."""
     pairs = {
-        "own name": isolated(one.autonym) if one.autonym else "", "codes on this board": ", ".join(codes),
+        "own name": one.autonym, "codes on this board": ", ".join(codes),
         "ISO 639-3": one.iso639_3, "script": one.script,
         "direction": "right to left" if one.direction == "rtl" else "left to right" if one.script else "",
         "family": one.family, "macro-area": one.macro_area,
         "resource class": "" if one.resource_class is None else CLASSES[one.resource_class],
         "speakers": f"{one.speakers:,} ({one.speakers_source})" if one.speakers else "",
     }  # fmt: skip
-    return pd.DataFrame([{"fact": fact, "value": value or "not known"} for fact, value in pairs.items()])
+    return {fact: value or "not known" for fact, value in pairs.items()}
 
 
 def ranked(one: Shown, codes: Sequence[str]) -> pd.DataFrame:
@@ -89,7 +88,7 @@ def sets(several: Sequence[Shown], codes: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _data(runs: Sequence[int], code: str) -> Mapping[str, object]:
+def _data(runs: Sequence[int], code: str) -> dict[str, object]:
     for run in runs:
         try:
             used = boards.record(run).provenance.test.get(code)
@@ -119,8 +118,3 @@ def missing(board: Board, several: Sequence[Shown], codes: Sequence[str]) -> pd.
             rows.append({"task": one.table.task, "encoder": "all", "code": "", "metric": "", "why": "never asked for"})
     frame = pd.DataFrame(rows, columns=["task", "encoder", "code", "metric", "why"]).drop_duplicates()
     return frame.drop(columns=[name for name in ("metric",) if not frame[name].any()])
-
-
-def title(one: Language) -> str:
-    """English name and code."""
-    return called(one.code)

@@ -14,8 +14,11 @@ from xbench.report.sections import word
 parts.heading("Compare", "Differences paired by test item, language by language, and the verdict of the gate.")
 board = boards.board()
 names = sorted(set(map(str, board.runs["encoder"])))
+if not names:
+    parts.nothing(board)
 if len(names) < 2:
-    st.info("Two encoders are needed to compare, and this board has " + ("one." if names else "none."))
+    st.info("Two encoders are needed to compare, and this board has records of one only:")
+    st.text(plain(names[0]))
     st.stop()
 left, right = st.columns(2)
 with left:
@@ -23,7 +26,7 @@ with left:
     task = filters.task()
 with right:
     second = filters.encoder(names, "Second encoder (baseline)", "b", 1)
-    every = st.toggle("Judge every task that the second has", key="every", bind="query-params")
+    every = filters.switch("Judge every task that the second has", "every")
     runs = board.runs[board.runs["encoder"].isin([first, second]) & (every | (board.runs["task"] == task))]
     recipe, source = (picks.one_of(runs[name], name) for name in ("recipe", "source"))
 if first == second:
@@ -48,8 +51,8 @@ if not verdict.cells:
 if not (mismatches := contest.mismatches(verdict)).empty:
     st.subheader("What may not be compared, and why", anchor=False)
     parts.table(mismatches, "mismatches", f"What differs between {first} and {second}")
-for fault in verdict.faults:
-    st.text(plain(fault))
+for broken in verdict.faults:
+    st.text(plain(broken))
 
 if verdict.cells:
     st.header("Language by language", anchor=False)
@@ -69,7 +72,7 @@ if verdict.cells:
     parts.table(
         contest.cells(verdict), f"cells-{first}-{second}", f"{first} less {second} in {len(verdict.cells)} cells",
         help=contest.CELLS_HELP, pinned=("language",),
-        column_config={name: st.column_config.NumberColumn(format="%.3f", help=contest.CELLS_HELP[name]) for name in ("p", "p (Holm)")},
+        column_config=picks.narrow("language") | contest.CHANCES,
     )  # fmt: skip
 if not (lost := contest.lost(verdict)).empty:
     st.subheader("What only the second has", anchor=False)

@@ -5,6 +5,7 @@ from functools import partial
 
 import streamlit as st
 
+from xbench.board.spread import seen_by
 from xbench.export.remarks import remarks
 from xbench.page import boards, cards, commands, filters, frames, parts, picks, taking
 from xbench.plots import dumbbell
@@ -13,8 +14,7 @@ parts.heading("Encoder", "Where it comes from, what it reaches in every language
 board = boards.board()
 names = sorted(set(map(str, board.runs["encoder"])))
 if not names:
-    st.info("No records here yet. `xbench run --suite mini` makes some.")
-    st.stop()
+    parts.nothing(board)
 left, right = st.columns(2)
 with left:
     encoder = filters.encoder(names)
@@ -29,7 +29,10 @@ entry = picks.entry(one, encoder) if one else None
 own = picks.records(entry.column.runs)[0] if entry else []
 
 st.header("Card", anchor=False)
-parts.table(cards.card(encoder, own or records), f"card-{encoder}", f"What is known of {encoder}", pinned=("fact",))
+parts.facts(cards.card(encoder, own or records), f"card-{encoder}", f"What is known of {encoder}")
+if listed := seen_by(encoder):
+    with st.expander("Languages seen in pre-training, as the card lists them"):
+        st.text(", ".join(map(frames.called, listed)))
 
 st.header("Languages", anchor=False)
 if one is None or entry is None:
@@ -52,12 +55,11 @@ else:
     parts.table(
         cards.languages_of(one, entry, cards.tokenizer_of(own)), f"languages-{encoder}-{task}",
         f"Scores of {encoder} on {task} in {len(one.languages)} languages, with what is known of each",
-        help=cards.LANGUAGES_HELP, pinned=("language",),
+        help=cards.LANGUAGES_HELP, column_config=picks.narrow("language"),
     )  # fmt: skip
     parts.remarks([remark.text for remark in remarks(narrow)])
 
     st.header("Gap and pre-training", anchor=False)
-    listed = cards.seen(encoder, column.source) is not None
     st.caption(
         "Cards say which languages an encoder has seen, and not how many tokens of each: there is no scale to draw "
         "the gap against." if listed else "No card lists the languages that this encoder has seen."
@@ -66,6 +68,12 @@ else:
         parts.table(
             cards.pretraining(one, entry), f"pretraining-{encoder}-{task}",
             f"Targets of {encoder} on {task}, by whether its card lists them",
+        )  # fmt: skip
+    if entry.measures:
+        st.subheader("Means and gaps of groups", anchor=False)
+        parts.table(
+            frames.measures(narrow).drop(columns="encoder"), f"measures-{encoder}-{task}",
+            f"Measures of {encoder} on {task}, with 95 % intervals", pinned=("measure",),
         )  # fmt: skip
     st.subheader("What goes with the gap", anchor=False)
     st.caption(

@@ -1,5 +1,7 @@
 """Single items: gold and predictions in every language, and which languages lose what the source gets right."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -9,29 +11,30 @@ from xbench.page.words import plain, safe
 parts.heading("Errors", "One item of a test set, in every language: gold, and what each encoder made of it.")
 board = boards.board()
 task = filters.task()
-one = picks.table(boards.tables(task)) if task else None
+if not task:
+    parts.nothing(board)
+one = picks.table(boards.tables(task))
 names = sorted({entry.column.encoder for entry in one.entries}) if one else []
 if one is None or not names:
-    st.info("No scores here yet. `xbench run --suite mini` makes some.")
+    st.info("No encoder has a score in this task.")
     st.stop()
 left, right = st.columns(2)
 with left:
     first = filters.encoder(names)
     chosen = [picks.entry(one, first)]
 with right:
-    second = st.selectbox(
-        "Beside it", ["none", *names], key="beside", bind="query-params", format_func=plain, help="A second encoder"
-    )
-    if second in names and second != first:
+    others = [name for name in names if name != first]
+    second = filters.one_of("Beside it", ["", *others], "beside", picks.told("nobody", others))
+    if second:
         chosen.append(picks.entry(one, second, "Runs of the second", "runs2"))
 columns = [entry.column for entry in chosen if entry]
 seeds = sorted({int(board.runs["seed"].iloc[run]) for column in columns for run in column.runs})
 with left:
-    seed = st.selectbox("Seed", seeds, key="seed", bind="query-params")
+    seed = int(filters.one_of("Seed", [str(seed) for seed in seeds], "seed"))
 several = [
     boards.once(
         ("answers", task, one.table.metric, column.encoder, column.signature, column.runs, seed),
-        lambda column=column: items.answers(board, column, seed, one.table.metric),
+        partial(items.answers, board, column, seed, one.table.metric),
     )
     for column in columns
 ]
@@ -52,23 +55,13 @@ codes = [code for code in one.table.languages if any(code in answers.scores for 
 source = several[0].source
 with right:
     if one.table.parallel:
-        shows = [
-            show for show in items.FILTERS
-            if (show != items.LOST or source in several[0].scores) and (show != items.APART or len(several) > 1)
-        ]  # fmt: skip
-        code = st.selectbox(
-            "Language X", ["any", *(one for one in codes if one != source)], key="x", bind="query-params",
-            format_func=lambda code: code if code == "any" else frames.called(code),
-        )  # fmt: skip
-        code = "" if code == "any" else code
+        targets = [code for code in codes if code != source]
+        code = filters.one_of(
+            "Language X", ["", *targets], "x", {"": "any"} | {code: frames.called(code) for code in targets}
+        )
     else:
-        shows = [
-            show
-            for show in items.FILTERS
-            if show in (items.WRONG, items.ALL) or (show == items.APART and len(several) > 1)
-        ]
-        code = st.selectbox("Language X", codes, key="x", bind="query-params", format_func=frames.called)
-show = st.selectbox("Items", shows, key="show", bind="query-params", help="Wrong: not all of it right")
+        code = filters.one_of("Language X", codes, "x", {code: frames.called(code) for code in codes})
+show = filters.one_of("Items (wrong: not all of it right)", items.offered(several, parallel=one.table.parallel), "show")
 found = boards.once(
     ("items", task, one.table.metric, *((one.signature, one.runs) for one in columns), seed, show, code),
     lambda: items.chosen(several, show, code),
@@ -80,7 +73,7 @@ st.caption(f"{len(found):,} items; those that {safe(several[0].encoder)} gets wr
 if not found:
     st.info("No item is like this.")
     st.stop()
-item = st.selectbox("Item", [item for item, _ in found], key="item", bind="query-params", format_func=plain)
+item = filters.one_of("Item", [item for item, _ in found], "item")
 
 shown = codes if one.table.parallel else [code]
 at_hand = {}
@@ -101,7 +94,8 @@ for why, lacking in reasons.items():
     st.text(plain(why))
 if any(not isinstance(whole, str) for whole in at_hand.values()):
     st.subheader("In full", anchor=False)
-    sides = [language for language in dict.fromkeys((source, code or shown[-1])) if language in shown]
+    other = code or next((language for language in shown if several[0].right(language, item) is False), shown[-1])
+    sides = [language for language in dict.fromkeys((source, other)) if language in shown]
     for place, language in zip(st.columns(len(sides)), sides, strict=True):
         with place:
             matrix.full(item, language, at_hand[language])

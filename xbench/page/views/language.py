@@ -10,8 +10,7 @@ parts.heading("Language", "Every language of the board, in all test sets that ha
 board = boards.board()
 there = tongues.spellings(board)
 if not there:
-    st.info("No records here yet. `xbench run --suite mini` makes some.")
-    st.stop()
+    parts.nothing(board)
 code = filters.one_language(list(there))
 known, codes = language(code), there[code]
 several = boards.tables()
@@ -20,7 +19,7 @@ name = f"{safe(known.name)} · \u2068{safe(known.autonym)}\u2069" if known.auton
 st.header(name, anchor=False)
 if known.name == known.code and not known.family:
     st.caption("Nothing is known of this code here: it stands for itself, and no script, family or place is made up.")
-parts.table(tongues.facts(known, codes), "facts", f"What is known of {known.name}", pinned=("fact",))
+parts.facts(tongues.facts(known, codes), "facts", f"What is known of {known.name}")
 
 scored = 0
 for one in several:
