@@ -1,4 +1,4 @@
-# demo · test · check · bench: people, hooks and CI call these and nothing else. All they need is Python 3.11 and make.
+# demo · serve · test · check · bench: people, hooks and CI call these and nothing else. All they need is Python 3.11 and make.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -8,10 +8,11 @@ export HF_HUB_DISABLE_TELEMETRY = 1
 # Threads that wait by spinning slow each other down fourfold on a machine that others use too.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test check bench clean help
+.PHONY: demo serve test check bench clean help
 
 help:
 	@echo "make demo    install into $(VENV), run the mini suite, print the board (about 6 minutes)"
+	@echo "make serve   install into $(VENV), open the leaderboard page at http://127.0.0.1:8501"
 	@echo "make test    install into $(VENV), run the tests"
 	@echo "make check   ruff, mypy --strict, import floors"
 	@echo "make bench   measure against peers, side by side, and write docs/benchmarks/"
@@ -22,6 +23,9 @@ demo: $(VENV)/run
 	@echo
 	@echo "Look again:   $(BIN)/xbench board"
 	@echo "Read on:      docs/mini-suite.md says what these languages are, README.md how to run your own encoder"
+
+serve: $(VENV)/page
+	$(BIN)/xbench serve
 
 test: $(VENV)/test
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
@@ -41,10 +45,15 @@ $(VENV)/run: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[run]"
 	@touch $@
 
+$(VENV)/page: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[page]"
+	@touch $@
+
 $(VENV)/test: pyproject.toml $(wildcard tests/plugin/pyproject.toml)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[run,test]" ./tests/plugin
-	@touch $@ $(VENV)/run
+	@touch $@ $(VENV)/run $(VENV)/page
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -143,6 +143,6 @@ def picture(seen: Sight, name: str) -> None:
         high = seen.page.evaluate("() => document.querySelector('[data-testid=\"stMain\"]').scrollHeight")
         before = seen.page.viewport_size
         seen.page.set_viewport_size({"width": before["width"], "height": min(high + 20, 6000)})
-        seen.page.wait_for_timeout(1500)
+        seen.page.wait_for_timeout(800)
         seen.page.screenshot(path=Path(folder) / f"{name}.png")
         seen.page.set_viewport_size(before)

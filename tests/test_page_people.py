@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
-import toy
 from datasets import ClassLabel, Value
 from streamlit.testing.v1 import AppTest
 from test_store import record
 from typer.testing import CliRunner
 
+import toy
 import xbench
 from xbench import catalogue, data, store
 from xbench.cli import app
@@ -24,7 +24,7 @@ from xbench.gate.side import side
 from xbench.metrics import close, count, rows_of
 from xbench.metrics.named import installed
 from xbench.page import commands, contest, exports, gold, items, tongues
-from xbench.record import DataUsed, Missing, Record, Run, Score, TokenizerFigures, parts
+from xbench.record import Counts, Missing, Record, Run, Score, TokenizerFigures, parts
 from xbench.report import compared
 from xbench.resample import interval
 from xbench.task import Label, Retrieved, Tagged
@@ -160,7 +160,8 @@ def test_an_encoder_without_a_language_says_why_and_one_without_a_card_says_so()
 
 def test_the_command_runs_the_same_runs_again(folder: Path) -> None:
     at = page("encoder", encoder="xlmr-base")
-    words = shlex.split(at.code[0].value)
+    (line,) = (one.value for one in at.code if one.value.startswith("xbench run --encoder"))
+    words = shlex.split(line)
     told = "--encoder xlmr-base --task xnli --recipe standard --source en --seed 0 --seed 1 --seed 2"
     assert words == ["xbench", "run", *told.split()]
     planned = CliRunner().invoke(app, [*words[1:], "--help"])
@@ -179,9 +180,7 @@ def test_a_limited_run_by_another_rule_is_asked_for_as_it_was() -> None:
     assert "'x y=FOLDER'" in commands.run_again([here])
 
 
-@pytest.mark.parametrize(
-    "word", [HOSTILE, "$(touch x)", "a'b\n;c\\", "`x`", "-x", "=cmd", "\u2066\x00"[:1], "نموذج", ""]
-)
+@pytest.mark.parametrize("word", [HOSTILE, "$(touch x)", "a'b\n;c\\", "`x`", "-x", "=cmd", "\u2066", "نموذج", ""])
 def test_a_word_is_itself_to_a_shell_and_hides_nothing_from_a_reader(word: str) -> None:
     line = commands.quoted(["printf", "%s.", word])
     assert not set(line) & set("\u202e\u2066\n")
@@ -234,7 +233,7 @@ def test_codes_of_one_language_stand_together_and_unknown_ones_for_themselves(tm
             Run(task, "mbert", "r", "en", 0), scores=(replace(cell, language=code),), missing=(),
             signature=f"task:{task}|metric:accuracy|xbench:0",
         )  # fmt: skip
-        store.write_once(tmp_path, made, xbench.record.Counts(ids=(), languages=(), columns=(), rows=np.zeros((0, 0))))
+        store.write_once(tmp_path, made, Counts(ids=(), languages=(), columns=(), rows=np.zeros((0, 0))))
     there = tongues.spellings(xbench.load_board(tmp_path))
     assert {code: tuple(sorted(own)) for code, own in there.items()} == {
         "zh-Hans": ("zh", "zho_Hans"),
@@ -245,7 +244,7 @@ def test_codes_of_one_language_stand_together_and_unknown_ones_for_themselves(tm
 
 def test_an_unknown_code_is_a_page_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = replace(record().scores[0], language="qqq")
-    store.write_once(tmp_path, record(scores=(odd,), missing=()), xbench.record.Counts(ids=(), languages=(), columns=(), rows=np.zeros((0, 0))))  # fmt: skip
+    store.write_once(tmp_path, record(scores=(odd,), missing=()), Counts(ids=(), languages=(), columns=(), rows=np.zeros((0, 0))))  # fmt: skip
     monkeypatch.setenv("XBENCH_BOARDS", str(tmp_path))
     at = page("language")
     assert at.header[0].value == "qqq"
@@ -436,4 +435,64 @@ def test_the_sides_of_a_picture_are_those_of_the_gate(folder: Path) -> None:
     ours = side([folder], "xlmr-base").columns["xnli"]
     assert parts(pair[1].signature) == parts(ours.first.signature)
     assert contest.sides(table, "mbert", "absent") == pair[:1]
-    assert DataUsed.__dataclass_fields__.keys() >= {"fingerprint", "split"}
+
+
+MARKUP = ("markdown", "caption", "header", "subheader", "title", "info", "warning", "error", "success")
+
+
+def test_nothing_of_a_hostile_record_becomes_markup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for encoder in (HOSTILE, f"{HOSTILE} 2"):
+        made = record(
+            Run(HOSTILE, encoder, HOSTILE, HOSTILE, 0), parallel=True, chance=0.0,
+            signature=f"task:{HOSTILE}|metric:accuracy|recipe:{encoder}|xbench:0",
+            scores=tuple(replace(record().scores[0], language=code) for code in (HOSTILE, "=cmd|x", "ar")),
+            missing=(Missing(language=f"{HOSTILE}3", split="test", why=HOSTILE),),
+        )  # fmt: skip
+        origin = replace(
+            made.provenance, **dict.fromkeys(("checkpoint", "weights", "architecture", "command", "xbench"), HOSTILE)
+        )
+        ids = Counts(
+            ids=(HOSTILE, "b", "c"), languages=(HOSTILE, "=cmd|x", "ar"), columns=("accuracy.correct", "accuracy.n"),
+            rows=np.array([[1, 1], [0, 1], [0, 1]], float),
+        )  # fmt: skip
+        store.write_once(tmp_path, replace(made, provenance=origin), ids, [HOSTILE, [HOSTILE], {"x": HOSTILE}])
+    monkeypatch.setenv("XBENCH_BOARDS", str(tmp_path))
+    for name in ("encoder", "language", "compare", "errors"):
+        at = page(name, show=items.ALL)
+        for kind in MARKUP:
+            told = [str(one.value) for one in getattr(at, kind)]
+            assert not [one for one in told if "[b](" in one or "<i>" in one or ":red[" in one or "\u202e" in one], name
+        assert not any("\u202e" in one.value for one in [*at.code, *at.text])
+        for one in at.table:
+            assert not one.value.map(lambda text: "[b](" in text or "<i>" in text).to_numpy().any()
+        for one in at.dataframe:
+            assert not one.value.map(lambda cell: isinstance(cell, str) and "\u202e" in cell).to_numpy().any()
+
+
+def test_an_encoder_without_any_score_shows_its_reasons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.write_once(tmp_path, record(scores=()), Counts(ids=(), languages=(), columns=(), rows=np.zeros((0, 0))))
+    monkeypatch.setenv("XBENCH_BOARDS", str(tmp_path))
+    assert "Swahili (sw): not there" in prose(page("encoder"))
+    assert "No encoder has a score" in prose(page("language"))
+    assert frame(page("language"), "why")["why"].tolist() == ["not there"]
+    assert "No encoder has a score in this task" in prose(page("errors"))
+
+
+@pytest.mark.parametrize("show", [items.LOST, items.WRONG, items.EVERYWHERE, items.ALL])
+def test_filters_pick_by_the_counts(folder: Path, show: str) -> None:
+    board = xbench.load_board(folder)
+    (table,) = board.tables()
+    column = next(one for one in table.columns if one.encoder == "xlmr-base")
+    found = items.answers(board, column, 2, "accuracy")
+    bad = {code: set(wrong(code, often, 2)) for code, often in (("en", 4), ("ar", 8), ("sw", 14), ("zh", 9))}
+    targets = bad["ar"] | bad["sw"] | bad["zh"]
+    expected = {
+        items.LOST: targets - bad["en"], items.WRONG: targets, items.ALL: set(range(N)),
+        items.EVERYWHERE: bad["en"] & bad["ar"] & bad["sw"] & bad["zh"],
+    }[show]  # fmt: skip
+    told = items.chosen([found], show, "")
+    assert {int(item) for item, _ in told} == expected
+    assert [often for _, often in told] == sorted(
+        (sum(int(item) in one for one in bad.values()) for item, _ in told), reverse=True
+    )
+    assert all(often == sum(int(item) in one for one in bad.values()) for item, often in told)

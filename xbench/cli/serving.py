@@ -37,6 +37,7 @@ def serve(
     Examples:
       xbench serve
       xbench serve --board leaderboards/mini --board leaderboards/local --port 8600
+      xbench serve --data MIRROR
     """
     if find_spec("streamlit") is None:
         raise BadOption('the page needs Streamlit: pip install "xbench[page]"')
@@ -48,6 +49,8 @@ def serve(
     options = {
         "server.port": port, "server.address": address, "server.headless": not browser,
         "browser.gatherUsageStats": False, "server.fileWatcherType": "none", "client.toolbarMode": "viewer",
+        # What goes wrong is told in the terminal: a traceback is not for viewers.
+        "client.showErrorDetails": "none",
     }  # fmt: skip
     told = [part for name, value in options.items() for part in (f"--{name}", str(value).lower())]
     chosen = {"XBENCH_BOARDS": os.pathsep.join(map(str, board))} if board else {}

@@ -88,11 +88,15 @@ def without_counts(board: Board, several: Sequence[Shown]) -> tuple[Doubt, ...]:
     """
     if len(board.runs) > MOST:
         return ()
-    return tuple(
-        _doubt(one, entry, "counts are not at hand, or its seeds had different items", count=len(entry.column.runs))
-        for one, entry in _entries(several)
-        if board.cells(entry.column, one.table.metric) is None
-    )
+    found = []
+    for one, entry in _entries(several):
+        cells, runs = board.cells(entry.column, one.table.metric), len(entry.column.runs)
+        if cells is None:
+            why = "counts are not at hand, or its seeds had different items"
+            found.append(_doubt(one, entry, why, count=runs))
+        elif lacks := [code for code in entry.column.cells if code not in cells.influences]:
+            found.append(_doubt(one, entry, f"counts lack {', '.join(lacks)}", count=runs))
+    return tuple(found)
 
 
 def unanswered(board: Board) -> Unanswered:

@@ -6,12 +6,17 @@ from typing import Literal
 
 from xbench import languages as known
 from xbench.board import EXACT, Board, Column, Table
+from xbench.board.rows import Z
 from xbench.board.spread import over_all
+from xbench.board.table import error_of_mean
 from xbench.disparity import Measure
 from xbench.errors import UnknownName, XbenchError
 from xbench.uncertainty import contrast
 
 Fact = Literal["", "script", "family", "resource_class", "macro_area"]
+
+OF_CELLS = "counts are not at hand: intervals of means are made of those of their cells, and rather too wide"
+"""What is said where they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +133,20 @@ def group_mean(board: Board, one: Shown, entry: Entry, members: Sequence[str]) -
     except XbenchError:  # the counts lack a language; the mean is known all the same
         return found
     return replace(found, low=mean + sure.low - sure.value, high=mean + sure.high - sure.value, seeds=sure.seeds)
+
+
+def mean_of(one: Shown, entry: Entry, name: str) -> Measure | None:
+    """A mean among an entry's measures; where counts do not tell its interval, the intervals of its cells do.
+
+    Those take nothing off for what cells share, so that they are rather too wide; `caveat` says so.
+    """
+    found = entry.measures.get(name)
+    if found is None or found.low is not None:
+        return found
+    half_width = Z * error_of_mean(entry.column, found.languages, parallel=one.table.parallel)
+    return replace(
+        found, low=max(found.value - half_width, 0.0), high=min(found.value + half_width, 1.0), caveat=OF_CELLS
+    )
 
 
 def summary(board: Board, several: Sequence[Shown]) -> tuple[OverTasks, ...]:

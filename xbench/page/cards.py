@@ -50,8 +50,8 @@ def card(name: str, records: Sequence[Record]) -> dict[str, str]:
         "revision": _each(one.checkpoint_revision for one in origins),
         "architecture": _each(one.architecture for one in origins),
         "parameters, with the head": _each(f"{one.cost.parameters:,}" for one in records if one.cost.parameters > 0),
-        "hash of the weights": _each(one.weights for one in origins),
-        "hash of the tokenizer": _each(one.tokenizer for one in origins),
+        "hash of the weights": _each(_short(one.weights) for one in origins),
+        "hash of the tokenizer": _each(_short(one.tokenizer) for one in origins),
         "precision": _each(one.precision for one in origins),
         "xbench": _each(one.xbench for one in origins),
     }
@@ -64,6 +64,20 @@ def card(name: str, records: Sequence[Record]) -> dict[str, str]:
     else:
         pairs["licence, paper, languages seen"] = "no card: no encoder is registered here under this name"
     return {fact: value for fact, value in pairs.items() if value}
+
+
+def hashes(records: Sequence[Record]) -> tuple[str, ...]:
+    """Hashes of weights and tokenizers in full, each once."""
+    told = [f"{what} {one}" for record in records for what, one in _hashes(record)]
+    return tuple(dict.fromkeys(told))
+
+
+def _hashes(record: Record) -> tuple[tuple[str, str], ...]:
+    return ("weights", record.provenance.weights), ("tokenizer", record.provenance.tokenizer)
+
+
+def _short(hash: str) -> str:
+    return f"{hash[:16]}…" if len(hash) > 16 else hash
 
 
 def _each(values: Iterable[str]) -> str:

@@ -1,16 +1,17 @@
 """What a viewer chooses, on every page alike. Each choice stands in the address, so that a link leads to this view."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import cast
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from xbench.export.view import Fact
 from xbench.languages import language, match
 from xbench.page import boards
 from xbench.page.words import plain
 from xbench.plots.words import unlike
-
 
 PAGE, CAME = "page", "came from another page"
 """Keys of the session, beside those of the choices."""
@@ -99,7 +100,9 @@ def _taken_up(key: str, default: object, there: Callable[[object], bool], told: 
     kept = st.session_state.get(f"kept {key}", default)
     if st.session_state.get(CAME) and key not in st.query_params and kept != default and there(kept):
         st.session_state[key] = kept
-        st.query_params[key] = [told(one) for one in kept] if isinstance(kept, list) else told(str(kept))
+        names = [told(one) for one in kept] if isinstance(kept, list) else told(str(kept))
+        with suppress(StreamlitAPIException):  # one that was touched: Streamlit writes it itself, and lets nobody else
+            st.query_params[key] = names
 
 
 def _shown(names: Mapping[str, str]) -> Callable[[str], str]:

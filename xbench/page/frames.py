@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pandas as pd
 
-from xbench.board import Board, Cell
+from xbench.board import Board
 from xbench.board.table import Column
 from xbench.disparity import Measure
 from xbench.export.doubts import Doubt
 from xbench.export.figures import facts, place, seeds_of
-from xbench.export.view import Entry, Fact, OverTasks, Shown, group_mean, grouped
+from xbench.export.view import Entry, Fact, OverTasks, Shown, group_mean, grouped, mean_of
 from xbench.languages import language
 from xbench.page.words import plain
 from xbench.plots.words import labels, unlike
@@ -45,12 +45,12 @@ def ranking(board: Board, one: Shown) -> pd.DataFrame:
         if len(one.groups) > 1:
             row["group"] = entry.group or "–"
         row |= {"encoder": column.encoder, "flags": ", ".join(flags(one, entry))}
-        row |= {"mean": percent(column.mean(targets))} | _ends("mean", entry.measures.get("target mean"))
+        row |= {"mean": percent(column.mean(targets))} | _ends("mean", mean_of(one, entry, "target mean"))
         if shared and shared != targets:
             row["mean of shared"] = percent(column.mean(shared))
         if one.cut:
             row["mean of the shown"] = percent(column.mean(one.languages))
-        row |= _whole("low-resource", entry.measures.get("mean: low-resource"))
+        row |= _whole("low-resource", mean_of(one, entry, "mean: low-resource"))
         row |= {
             "gap": _value(entry.measures.get("gap")), "spread": _value(entry.measures.get("mean difference")),
             "worst": _value(worst), "scored": f"{len(column.cells)}/{len(targets)}", "seeds": seeds_of(column),
@@ -63,21 +63,19 @@ def ranking(board: Board, one: Shown) -> pd.DataFrame:
         frame[name] = frame[name].astype("Int64")
     numbers = [name for name in frame.columns if name.startswith(("mean", "low-resource")) or name in RANKING]
     frame[numbers] = frame[numbers].astype("float64")
-    if not frame["flags"].any():
-        frame = frame.drop(columns="flags")
-    return frame
+    return _filled(frame if frame["flags"].any() else frame.drop(columns="flags"))
 
 
 def means(one: Shown) -> pd.DataFrame:
     """Means of targets and of low-resource languages with their intervals, one row for each encoder."""
     rows: list[Row] = [
         {"encoder": label}
-        | _whole("mean", entry.measures.get("target mean"))
-        | _whole("low-resource", entry.measures.get("mean: low-resource"))
+        | _whole("mean", mean_of(one, entry, "target mean"))
+        | _whole("low-resource", mean_of(one, entry, "mean: low-resource"))
         for label, entry in zip(own_labels(one), one.entries, strict=True)
     ]
     frame = pd.DataFrame(rows)
-    return frame.astype(dict.fromkeys(frame.columns[1:], "float64"))
+    return _filled(frame.astype(dict.fromkeys(frame.columns[1:], "float64")))
 
 
 def flags(one: Shown, entry: Entry) -> list[str]:
@@ -127,12 +125,6 @@ def by_language(one: Shown, *, gap: bool = False) -> pd.DataFrame:
     return frame
 
 
-def cells(one: Shown, entry: Entry) -> pd.DataFrame:
-    """One encoder's scores with their intervals, a row for each language that is shown."""
-    found = [(code, entry.column.cells.get(code)) for code in one.languages]
-    return pd.DataFrame([{"language": called(code)} | _of_cell(cell) for code, cell in found])
-
-
 def measures(one: Shown) -> pd.DataFrame:
     """Every measure of every encoder that is shown, a row for each."""
     rows = []
@@ -155,7 +147,7 @@ def groups(board: Board, one: Shown, fact: Fact) -> pd.DataFrame:
             rows.append(row | {"mean": _value(found)} | _ends("mean", found))
     columns = [fact.replace("_", " "), "languages", "encoder", "mean", "mean from", "mean to"]
     frame = pd.DataFrame(rows, columns=columns)
-    return frame.astype({"mean": "float64", "mean from": "float64", "mean to": "float64"})
+    return _filled(frame.astype({"mean": "float64", "mean from": "float64", "mean to": "float64"}))
 
 
 def over_tasks(rows: Sequence[OverTasks], tables: int) -> pd.DataFrame:
@@ -174,7 +166,7 @@ def over_tasks(rows: Sequence[OverTasks], tables: int) -> pd.DataFrame:
         made.append(row)
     frame = pd.DataFrame(made)
     numbers = [name for name in frame.columns if name not in ("encoder", "recipe-source", "tasks")]
-    return frame.astype(dict.fromkeys(numbers, "float64"))
+    return _filled(frame.astype(dict.fromkeys(numbers, "float64")))
 
 
 def measures_over_tasks(rows: Sequence[OverTasks]) -> pd.DataFrame:
@@ -231,6 +223,12 @@ def called(code: str) -> str:
     return plain(code if name == code else f"{name} ({code})")
 
 
+def _filled(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame without ends of intervals that nobody knows: where counts are not at hand."""
+    ends = [name for name in frame.columns if str(name).endswith((" from", " to"))]
+    return frame.drop(columns=[name for name in ends if frame[name].isna().all()])
+
+
 def _told(frame: pd.DataFrame) -> pd.DataFrame:
     """Measures, with the column of caveats only where there is one."""
     whole = frame.astype(dict.fromkeys(ENDS, "float64"))
@@ -248,10 +246,3 @@ def _ends(name: str, found: Measure | None) -> Row:
 
 def _whole(name: str, found: Measure | None) -> Row:
     return {name: _value(found)} | _ends(name, found)
-
-
-def _of_cell(cell: Cell | None) -> Row:
-    if cell is None:
-        return {"score": None, "from": None, "to": None, "n": None, "seeds": None}
-    ends: Row = {"score": percent(cell.value), "from": percent(cell.low), "to": percent(cell.high)}
-    return ends | {"n": cell.n, "seeds": cell.seeds}

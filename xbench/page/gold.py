@@ -49,7 +49,7 @@ def gold(task: str, language: str, used: DataUsed | None, limit: int) -> Gold | 
     return found
 
 
-@st.cache_resource(max_entries=128, ttl=600, show_spinner="Reading the data")
+@st.cache_resource(max_entries=256, ttl=3600, show_spinner="Reading the data")
 def _rows(task: str, language: str, split: str, limit: int, mirror: str) -> Gold | str:
     if task not in catalogue.tasks.names():  # a name in a record opens nothing else
         return "no task is registered here under this name"

@@ -13,14 +13,12 @@ import streamlit as st
 from xbench.board import Board
 from xbench.errors import XbenchError
 from xbench.export.escaping import for_csv, for_latex, for_markdown
-from xbench.export.figures import Grid
 from xbench.export.remarks import of_board
 from xbench.page import boards
 from xbench.page.enlarging import enlarged
 from xbench.page.words import plain, safe
 from xbench.plots import Chart, Look, drawn
-
-PERCENT = st.column_config.NumberColumn(format="%.1f")
+from xbench.plots.words import unlike
 
 WIDE, NARROW = 8.2, 3.1
 """Inches of a chart on a screen and on a phone, before it is enlarged."""
@@ -45,8 +43,9 @@ def table(
     Columns of fractions have one decimal. `help` says what a column means; `pinned` stay in sight while the rest is
     scrolled.
     """
-    shown = frame.map(lambda value: plain(value) if isinstance(value, str) else value)
-    shown.columns = pd.Index(plain(str(name)) for name in frame.columns)
+    # Streamlit's own button for CSV writes what is shown: it must be no formula either.
+    shown = frame.map(lambda value: for_csv(value) if isinstance(value, str) else value)
+    shown.columns = pd.Index(unlike([for_csv(str(name)) for name in frame.columns]))
     told = more.pop("column_config", {})
     config = {
         str(column): st.column_config.NumberColumn(format="%.1f", help=(help or {}).get(str(column)))
@@ -60,18 +59,6 @@ def table(
         column_config=config | told, **more,
     )  # fmt: skip
     downloads(frame, name)
-
-
-def grid(one: Grid, name: str, alt: str) -> None:
-    """A grid of the exports, the same numbers as `xbench board` prints."""
-    heads = [" ".join(lines) for lines in one.heads]
-    rows = [
-        dict(zip(one.keys, row.keys, strict=True))
-        | {head: str(figure) for head, figure in zip(heads, row.figures, strict=True)}
-        for section in one.sections
-        for row in section
-    ]
-    table(pd.DataFrame(rows, columns=[*one.keys, *heads]), name, alt)
 
 
 def facts(told: Mapping[str, str], name: str, alt: str) -> None:

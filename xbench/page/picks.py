@@ -1,8 +1,8 @@
 """Which column is meant, where an encoder has several in one task."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -13,6 +13,8 @@ from xbench.page.frames import own_labels
 from xbench.page.words import plain
 from xbench.plots.words import unlike
 from xbench.record import Record
+
+Made = TypeVar("Made")
 
 
 def table(tables: Sequence[Shown], key: str = "metric") -> Shown | None:
@@ -38,6 +40,17 @@ def one_of(values: Iterable[object], what: str) -> str:
     if len(there) < 2:
         return ""
     return filters.one_of(what.capitalize(), there, what)
+
+
+def few(key: tuple[object, ...], make: Callable[[], Made]) -> Made:
+    """As `boards.once`, for what is large: only the last ones are kept."""
+    found: Made = _kept(boards.folders(), boards.state(), repr(key), make)
+    return found
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading the answers")
+def _kept(folders: tuple[str, ...], state: str, key: str, _make: Callable[[], Any]) -> Any:
+    return _make()
 
 
 def told(nobody: str, names: Sequence[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ import streamlit as st
 from xbench.board.spread import seen_by
 from xbench.export.remarks import remarks
 from xbench.page import boards, cards, commands, filters, frames, parts, picks, taking
+from xbench.page.words import plain
 from xbench.plots import dumbbell
 
 parts.heading("Encoder", "Where it comes from, what it reaches in every language, and what goes with its gap.")
@@ -30,6 +31,8 @@ own = picks.records(entry.column.runs)[0] if entry else []
 
 st.header("Card", anchor=False)
 parts.facts(cards.card(encoder, own or records), f"card-{encoder}", f"What is known of {encoder}")
+with st.expander("Hashes in full"):
+    st.code("\n".join(map(plain, cards.hashes(own or records))), language=None, wrap_lines=True)
 if listed := seen_by(encoder):
     with st.expander("Languages seen in pre-training, as the card lists them"):
         st.text(", ".join(map(frames.called, listed)))
@@ -71,6 +74,7 @@ else:
         )  # fmt: skip
     if entry.measures:
         st.subheader("Means and gaps of groups", anchor=False)
+        st.caption("In percent; gaps and differences in points.")
         parts.table(
             frames.measures(narrow).drop(columns="encoder"), f"measures-{encoder}-{task}",
             f"Measures of {encoder} on {task}, with 95 % intervals", pinned=("measure",),

@@ -32,7 +32,7 @@ seeds = sorted({int(board.runs["seed"].iloc[run]) for column in columns for run 
 with left:
     seed = int(filters.one_of("Seed", [str(seed) for seed in seeds], "seed"))
 several = [
-    boards.once(
+    picks.few(
         ("answers", task, one.table.metric, column.encoder, column.signature, column.runs, seed),
         partial(items.answers, board, column, seed, one.table.metric),
     )
@@ -62,7 +62,7 @@ with right:
     else:
         code = filters.one_of("Language X", codes, "x", {code: frames.called(code) for code in codes})
 show = filters.one_of("Items (wrong: not all of it right)", items.offered(several, parallel=one.table.parallel), "show")
-found = boards.once(
+found = picks.few(
     ("items", task, one.table.metric, *((one.signature, one.runs) for one in columns), seed, show, code),
     lambda: items.chosen(several, show, code),
 )

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from xbench.languages import language
-from xbench.page import boards, filters, parts, tongues
+from xbench.page import boards, filters, parts, picks, tongues
 from xbench.page.words import safe
 
 parts.heading("Language", "Every language of the board, in all test sets that have it.")
@@ -31,7 +31,7 @@ for one in several:
     parts.table(
         frame, f"language-{code}-{one.table.task}-{one.table.metric}",
         f"{len(frame)} encoders on {one.table.task} in {known.name}, best first", help=tongues.RANKED_HELP,
-        pinned=("encoder",),
+        column_config=picks.narrow("encoder"),
     )  # fmt: skip
 if scored:
     st.caption(

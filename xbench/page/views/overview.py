@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from xbench.export.remarks import of_board, remarks
+from xbench.export.view import OF_CELLS
 from xbench.page import boards, filters, frames, parts, printed
 from xbench.page.words import safe
 from xbench.plots import scatter
@@ -28,6 +29,8 @@ for one in boards.tables(task, wanted):
     name = f"{task}-{one.table.metric}"
     st.header(safe(f"{task} · {one.table.metric}"), anchor=False)
     st.caption("Percent; `from` and `to` are the ends of the 95 % interval. Gap and spread are in points.")
+    if any(found.low is None for entry in one.entries if (found := entry.measures.get("target mean"))):
+        st.caption(f"Here {OF_CELLS}.")
     parts.table(
         frames.ranking(board, one), f"ranking-{name}",
         f"Ranking of {len(one.entries)} encoders on {task} by the mean of {len(one.table.languages)} languages",

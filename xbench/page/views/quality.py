@@ -9,11 +9,11 @@ parts.heading("Data quality", "What is missing, thin or wrong. Nothing is left o
 board = boards.board()
 tables = boards.tables()
 records, refused = len(board.runs), len(board.rejects)
-left, middle, right, last = st.columns(4)
-left.metric("Records", f"{records:,}")
-middle.metric("Scores", f"{len(board.scores):,}")
-right.metric("Missing cells", f"{len(missing := doubts.missing(tables)):,}")
-last.metric("Refused files", f"{refused:,}")
+missing = doubts.missing(tables)
+numbers = {"Records": records, "Scores": len(board.scores), "Missing cells": len(missing), "Refused files": refused}
+with st.container(horizontal=True, gap="large"):
+    for what, number in numbers.items():
+        st.metric(what, f"{number:,}", width="content")
 if not records:
     st.info("No records here yet.")
     st.code("xbench run --suite mini", language="console")

@@ -21,7 +21,7 @@ for one in boards.tables(task):
     told = {
         "ranked by": table.metric,
         "score of a guess": f"{points(table.chance)} %",
-        "languages": f"{len(table.languages)}, all asked for",
+        "languages": f"{len(table.languages)} asked for",
         "parallel": "yes: item i is the same in every language"
         if table.parallel
         else "no: languages have test items of their own",
@@ -42,10 +42,14 @@ for one in boards.tables(task):
         st.info("Nothing was scored for this task. Data quality has the reasons.")
         continue
     st.subheader("Test rows", anchor=False)
-    st.caption("As the records say: commit of the data set, and a SHA-256 over the rows as they were read, shortened.")
-    parts.table(
-        facts.data(one), f"rows-{task}-{table.metric}", f"Test rows of {task} by language", pinned=("language",)
-    )
+    rows = facts.data(one)
+    if rows.empty:
+        st.caption("No record tells which rows it read.")
+    else:
+        st.caption(
+            "As the records say: commit of the data set, and a shortened SHA-256 over the rows as read."
+        )
+        parts.table(rows, f"rows-{task}-{table.metric}", f"Test rows of {task} by language", pinned=("language",))
     st.subheader("Tokenizers", anchor=False)
     figures = facts.tokenizers(one)
     if figures.empty:
