@@ -81,7 +81,7 @@ def provenance(
         xbench=xbench.__version__,
         packages={name: _version(name) for name in PACKAGES},
         python=platform.python_version(),
-        platform=platform.platform(),
+        platform=f"{platform.system()}-{platform.machine()}",
         device=describe(device),
         precision=precision,
         checkpoint=job.encoder.checkpoint or job.encoder.made,
