@@ -1,5 +1,6 @@
 """The board that is shown: read once, and again when a file of it has changed."""
 
+import gc
 import hashlib
 import os
 from collections.abc import Callable, Sequence
@@ -115,7 +116,12 @@ def _state(folders: tuple[str, ...]) -> str:
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the board")
 def _read(folders: tuple[str, ...], state: str) -> Board:
-    return load_board(*folders)
+    found = load_board(*folders)
+    # Streamlit looks for garbage among all objects after every rerun, which took longer than the rerun itself: what is
+    # there by now, modules and the board, stays and need not be looked at.
+    gc.collect()
+    gc.freeze()
+    return found
 
 
 @st.cache_resource(max_entries=64, show_spinner="Ranking")
