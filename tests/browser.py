@@ -100,7 +100,9 @@ class Sight:
     def _texts(self, place: int, row: str, cell: str) -> list[list[str]]:
         # What a screen reader gets is drawn a moment after what eyes get.
         self.page.wait_for_function(
-            f"([place, row]) => document.querySelectorAll('{GRID}')[place]?.querySelector(row)", arg=[place, row], timeout=WAIT
+            f"([place, row]) => document.querySelectorAll('{GRID}')[place]?.querySelector(row)",
+            arg=[place, row],
+            timeout=WAIT,
         )
         found: list[list[str]] = self.page.evaluate(
             f"""([place, row, cell]) => [...document.querySelectorAll('{GRID}')[place].querySelectorAll(row)]

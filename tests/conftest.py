@@ -9,9 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import tiny
 import toy
+
+# Tests never judge time, and two runs of them try the same examples.
+settings.register_profile("xbench", deadline=None, derandomize=True)
+settings.load_profile("xbench")
 
 
 @pytest.fixture(scope="session", autouse=True)

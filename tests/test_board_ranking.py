@@ -149,7 +149,7 @@ def rows(values: NDArray[np.float64], half_width: float = 0.05) -> pd.DataFrame:
             "run": seed, "task": "t", "encoder": "e", "recipe": "r", "source": "en", "seed": seed, "language": language,
             "split": "test", "metric": "accuracy", "headline": True, "n": 1000, "value": value,
             "low": max(value - half_width, 0.0), "high": min(value + half_width, 1.0), "rule": "last",
-            "fertility": np.nan, "fingerprint": "", "signature": "s",
+            "fertility": np.nan, "fingerprint": "", "signature": "s", "weights": "w",
         }
         for seed, one in enumerate(values.tolist())
         for language, value in zip(LANGUAGES, one, strict=False)

@@ -224,7 +224,7 @@ def test_a_run_on_two_boards_counts_once(tmp_path: Path, value: float, said: str
     board = xbench.load_board(here, there)
     (note,) = board.notes
     file = Path("xnli", "mbert", "xtreme-en-s0.json")
-    assert note == f"{file}: a run that stands on the boards already, with {said}"
+    assert note == f"twice: {file}: a run that stands on the boards already, with {said}"
     (column,) = board.tables()[0].columns
     assert column.cells["de"].seeds == 2
     assert column.cells["de"].value == pytest.approx(0.6)

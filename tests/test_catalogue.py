@@ -11,7 +11,9 @@ import toy
 from xbench import catalogue
 from xbench import door as door_module
 from xbench.encoder import Encoder
-from xbench.errors import BrokenPlugin, NameClash, NotACheckpoint, UnknownName
+from xbench.errors import BadOption, BrokenPlugin, NameClash, NotACheckpoint, UnknownName
+from xbench.runner.order import Order
+from xbench.runner.plan import Plan, plan
 
 DOORS = {
     door.what: door
@@ -104,3 +106,27 @@ def test_an_encoder_is_a_name_a_folder_a_hub_id_or_named_by_the_user(tmp_path: P
     assert catalogue.encoder("mine=xlmr-base").checkpoint == "FacebookAI/xlm-roberta-base"
     with pytest.raises(NotACheckpoint, match="no checkpoint folder"):
         catalogue.encoder("./nowhere")
+
+
+def test_a_metric_of_which_less_is_better_ranks_nothing(tmp_path: Path) -> None:
+    errors = tmp_path / "errors.py"
+    errors.write_text(
+        "from xbench.metrics import Metric, ratio\n"
+        "metric = Metric(name='errors', title='Errors', columns=('wrong', 'n'), better='lower', close=ratio,\n"
+        "                count=lambda answer, gold, language: (float(answer != gold.label), 1.0))\n"
+    )
+    text = toy.TASKS["pairs"].read_text()
+    assert text.count('metric="accuracy"') == 1
+    ranking, beside = tmp_path / "ranking.py", tmp_path / "beside.py"
+    ranking.write_text(text.replace('metric="accuracy"', f'metric="{errors}"'))
+    beside.write_text(text.replace('metric="accuracy"', f'metric="accuracy", also=("{errors}",)'))
+
+    def planned(task: Path) -> Plan:
+        order = Order(
+            encoders=("mbert",), tasks=(str(task),), languages=(), recipe=str(toy.RECIPE), board=tmp_path / "board"
+        )
+        return plan(order, fetch=False)
+
+    with pytest.raises(BadOption, match="less is better"):
+        planned(ranking)
+    assert len(planned(beside).groups) == 1

@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xbench.disparity import SPREADS, Measure, drawn, gini, lowest_fifth, mean_difference, measures, over_tasks, sample
+from xbench.disparity import (
+    EQUAL,
+    SPREADS,
+    Measure,
+    drawn,
+    gini,
+    lowest_fifth,
+    mean_difference,
+    measures,
+    over_tasks,
+    sample,
+)
 from xbench.errors import BadOption
 from xbench.influence import Cells
 
@@ -136,6 +147,34 @@ def test_intervals_hold_their_value_and_more_items_narrow_them(shares: list[floa
     for name in ("target mean", "mean difference", "gap"):
         widths = [float(found[name].high or 0) - float(found[name].low or 0) for found in (few, many)]
         assert widths[1] < widths[0], name
+
+
+def test_where_noise_alone_gives_the_spread_the_interval_reaches_equality_and_elsewhere_it_does_not() -> None:
+    def of(shares: Sequence[float]) -> dict[str, Measure]:
+        cells = answered(shares, 1, 300)
+        scores = {name: float(cells.scores(name).mean()) for name in cells.influences}
+        taken = sample(scores, "en", cells=cells, parallel=True, chance=0.0)
+        return {one.name: one for one in measures(taken, {}, {}, gini=True)}
+
+    even, apart = of((0.9,) + (0.6,) * 8), of((0.9, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3))
+    for name, equal in EQUAL.items():
+        near, far = ((one.high if equal else one.low) for one in (even[name], apart[name]))
+        assert near == equal, name
+        assert far is not None
+        assert abs(far - equal) > 0.02, name
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.floats(0.0, 1.0), min_size=3, max_size=5), st.integers(0, 20))
+def test_intervals_stay_where_measures_can_be(shares: list[float], seed: int) -> None:
+    cells = answered(shares, 3, 12, seed)
+    scores = {name: float(cells.scores(name).mean()) for name in cells.influences}
+    taken = sample(scores, "en", cells=cells, parallel=True, chance=0.0)
+    for one in measures(taken, {}, {}, gini=True):
+        if one.name in SPREADS:
+            assert one.low is not None, one.name
+            assert one.high is not None, one.name
+            assert 0.0 <= one.low <= one.value <= one.high <= 1.0, one.name
 
 
 def test_draws_vary_as_much_as_scores_of_new_tests_do() -> None:

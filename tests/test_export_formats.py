@@ -438,3 +438,11 @@ def test_mteb_refuses_what_it_does_not_measure_and_says_why(tmp_path: Path) -> N
     used = {code: replace(one, revision=code) for code, one in made.provenance.test.items()}
     mixed = replace(made, provenance=replace(made.provenance, test=used))
     assert "several revisions" in refused([(mixed, counts)], tmp_path / "d")
+
+
+@pytest.mark.parametrize("name", ["lm-eval", "every-eval-ever"])
+def test_names_in_json_steer_no_terminal(tmp_path: Path, name: str) -> None:
+    run = Run("xnli", "xlmr-base", "x\u202e\x9b\u2066", "en", 0)
+    text = one_text(name, board(tmp_path / "board", scored(run, SEED_0)))
+    assert not set("\u202e\x9b\u2066") & set(text)
+    assert "x\u202e\x9b\u2066" in json.dumps(json.loads(text), ensure_ascii=False)

@@ -37,6 +37,7 @@ def pairs(gold: list[str]) -> list[Pair]:
 
 
 @pytest.mark.parametrize(("metric", "average"), BOTH, ids=["macro", "weighted"])
+@settings(deadline=None)
 @given(st.lists(st.tuples(label, label), min_size=1, max_size=40))
 def test_f1_is_that_of_scikit_learn_over_the_labels_that_occur(
     metric: Metric, average: str, drawn: list[tuple[str, str]]
@@ -60,6 +61,7 @@ def test_labels_that_never_occur_or_are_never_predicted(n: int, in_gold: int, pr
     )
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(label, st.none() | label), min_size=1, max_size=30).filter(
         lambda some: any(guess for _, guess in some)

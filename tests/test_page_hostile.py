@@ -61,7 +61,12 @@ def written(folder: Path) -> Path:
         )  # fmt: skip
         lost = (Missing(language=f"zz{place}", split="test", why=name),)
         told = {"accuracy": name}
-        runs.append((replace(made, missing=lost, provenance=provenance, metrics=told, parallel=bool(place % 3), chance=0.5), counts))
+        runs.append(
+            (
+                replace(made, missing=lost, provenance=provenance, metrics=told, parallel=bool(place % 3), chance=0.5),
+                counts,
+            )
+        )
     board_of(folder, runs)
     endless = answers(replace(RUN, encoder="zz" * 1500, seed=7), {"en": 0.7, "de": 0.6})[0]
     (folder / "endless.json").write_text(store.to_json(endless))
@@ -173,6 +178,10 @@ def test_no_address_leads_out_of_the_page(seen: Sight, tmp_path: Path) -> None:
     for path in ("static/../../../../etc/passwd", "app/static/%2e%2e/%2e%2e/etc/passwd", "media/..%2f..%2fetc/passwd"):
         got = page.request.get(f"{seen.server.url}/{path}")
         assert "root:" not in got.text()
-    for choices in ({"task": "../../../../etc/passwd"}, {"encoder": "/etc/passwd"}, {"language": "../" * 9 + "etc/passwd"}):
+    for choices in (
+        {"task": "../../../../etc/passwd"},
+        {"encoder": "/etc/passwd"},
+        {"language": "../" * 9 + "etc/passwd"},
+    ):
         seen.go("encoder", choices)
         assert "root:" not in seen.page.content()

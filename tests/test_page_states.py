@@ -33,7 +33,11 @@ def lacking(folder: Path) -> None:
     """One encoder without its source, one without a language, one without a score."""
     for encoder, codes in {"mbert": FIFTEEN[1:], "xlmr": FIFTEEN[:-2], "none": ()}.items():
         shares = dict.fromkeys(codes, 0.6)
-        made, counts = answers(replace(RUN, encoder=encoder), shares or {"en": 0.6}, missing=[code for code in FIFTEEN if code not in codes])
+        made, counts = answers(
+            replace(RUN, encoder=encoder),
+            shares or {"en": 0.6},
+            missing=[code for code in FIFTEEN if code not in codes],
+        )
         board_of(folder, [(replace(made, scores=made.scores if codes else ()), counts)])
 
 
@@ -95,7 +99,9 @@ def test_every_page_stands_in_every_state(state: Path, name: str, monkeypatch: p
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_board_that_is_not_there_is_said_on_every_page(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_board_that_is_not_there_is_said_on_every_page(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = opened(tmp_path / "absent", name, monkeypatch)
     assert not seen.exception
     assert [one.value for one in seen.error] == ["The board cannot be read."]

@@ -14,12 +14,12 @@ from answered import FIFTEEN, answers, board_of, many
 from hypothesis import given
 from hypothesis import strategies as st
 from test_store import RUN
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from xbench import languages, plots
 from xbench.board import Board, Table
 from xbench.cli import app
-from xbench.errors import BadOption, ScoringError, UnknownName
+from xbench.errors import BadOption, ScoringError, UnknownName, Unwritable
 from xbench.plots.look import OKABE_ITO, extent
 from xbench.plots.words import plain, unlike
 
@@ -267,11 +267,29 @@ def test_the_verb_draws_every_kind(board: Board, tmp_path: Path) -> None:
         "heatmap --gap", "dumbbell --encoder mbert", "dumbbell --encoder mbert,labse", "scatter", "strips --by family",
         "forest --encoder mbert,labse", "heatmap --names autonym --width 10",
     ):  # fmt: skip
-        out = tmp_path / f"{words.split()[0]}.svg"
+        out = tmp_path / f"{words}.svg"
         result = CliRunner().invoke(app, ["plot", *words.split(), "--board", folder, "--out", str(out)])
         assert result.exit_code == 0, (words, result.output, result.exception)
         assert out.read_bytes().startswith(b"<svg")
         assert "xnli" in result.output
+
+
+def test_a_file_with_other_content_is_never_overwritten(board: Board, tmp_path: Path) -> None:
+    out = tmp_path / "x.svg"
+
+    def drawn(kind: str) -> Result:
+        return CliRunner().invoke(app, ["plot", kind, "--board", str(board.runs["board"].iloc[0]), "--out", str(out)])
+
+    assert [drawn("heatmap").exit_code, drawn("heatmap").exit_code] == [0, 0]
+    before = out.read_bytes()
+    refused = drawn("strips").exception
+    assert isinstance(refused, Unwritable)
+    assert "nothing is overwritten" in str(refused)
+    assert out.read_bytes() == before
+    out.unlink()
+    out.symlink_to(tmp_path / "elsewhere.svg")
+    assert isinstance(drawn("heatmap").exception, Unwritable)
+    assert not (tmp_path / "elsewhere.svg").exists()
 
 
 @pytest.mark.parametrize(

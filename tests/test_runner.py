@@ -189,6 +189,46 @@ def test_weights_that_took_over_a_name_are_refused(checkpoint: Checkpoint, toy_m
         )
 
 
+def test_seeds_of_one_name_have_the_same_weights(checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path) -> None:
+    run(checkpoint("bert"), toy_mirror, tmp_path, "pairs")
+    options = {"recipe": str(toy.RECIPE), "data": toy_mirror, "board": tmp_path, "seeds": 1}
+    with pytest.raises(AlreadyRecorded, match="other weights"):
+        xbench.run(f"bert={checkpoint('xlm-roberta')}", str(toy.TASKS["pairs"]), **options)
+
+
+def test_an_older_xbench_may_not_be_gone_on_with(
+    checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(checkpoint("bert"), toy_mirror, tmp_path, "pairs", languages="deu")
+    monkeypatch.setattr(xbench, "__version__", "99.0")
+    assert len(run(checkpoint("bert"), toy_mirror, tmp_path, "pairs", languages="deu").finished) == 1
+    with pytest.raises(AlreadyRecorded, match=r"another xbench .* take another --board"):
+        run(checkpoint("bert"), toy_mirror, tmp_path, "pairs")
+
+
+@pytest.mark.parametrize("least", [1, 10**6])
+def test_a_metric_by_its_path_is_ranked_by_its_name_and_a_missing_one_is_done(
+    checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path, least: int
+) -> None:
+    metric = tmp_path / "ours.py"
+    metric.write_text(
+        "from dataclasses import replace\nfrom xbench.catalogue import metrics\n"
+        f"metric = replace(metrics.open('accuracy'), name='ours', least={least})\n"
+    )
+    task = tmp_path / "task.py"
+    task.write_text(
+        f"import sys; sys.path.insert(0, {str(toy.TASKS['pairs'].parents[1])!r})\n"
+        "from dataclasses import replace\nfrom toy.pairs import task as first\n"
+        f"task = replace(first, name='toy-ours', metric={str(metric)!r})\n"
+    )
+    options = {"recipe": str(toy.RECIPE), "data": toy_mirror, "board": tmp_path / "board"}
+    ((_, record),) = xbench.run(str(checkpoint("bert")), str(task), **options).ran
+    assert "|metric:ours|" in record.signature
+    assert len(record.scores) == (3 if least == 1 else 0)
+    assert not xbench.run(str(checkpoint("bert")), str(task), **options).ran
+    assert least > 1 or len(xbench.load_board(tmp_path / "board").tables()) == 1
+
+
 def test_a_recipe_that_changed_under_its_name_is_refused(
     checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path
 ) -> None:

@@ -25,7 +25,7 @@ def test_the_dev_split_that_a_published_set_is_made_of_never_chooses(name: str) 
     assert recipe is not None
     job = Job(
         run=Run(name, "mbert", "standard-oracle", task.source, 0), task=task, kind=catalogue.kinds.open(task.kind),
-        encoder=Encoder(name="mbert"), recipe=recipe.selecting("oracle"), languages=task.targets,
+        encoder=Encoder(name="mbert"), recipe=recipe.selecting("oracle"), metric=task.metric, languages=task.targets,
     )  # fmt: skip
     assert [job.own_dev(language) for language in task.targets] == [None] * len(task.targets)
 

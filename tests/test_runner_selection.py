@@ -260,7 +260,7 @@ def test_the_command_shows_what_it_will_do_and_what_was_lost(
     done = cli.invoke(app, line)
     assert done.exit_code == 0, done.output
     assert "regret of selection" in done.stdout
-    assert "oracle, not zero-shot" in done.stdout
+    assert "not zero-shot (oracle)" in done.stdout
     told = {item["selection"]["rule"]: item for item in json.loads(cli.invoke(app, [*line, "--json"]).stdout)["runs"]}
     regret = told["oracle"]["selection"]["by_language"]["de"]["regret"]
     assert f"{100 * regret:+.1f} [" in done.stdout

@@ -74,5 +74,7 @@ def test_the_page_runs_where_torch_is_not_installed(tmp_path: Path) -> None:
         "assert [one.value for one in seen.title] == ['Overview']"
     )
     env = os.environ | {"PYTHONPATH": str(tmp_path), "XBENCH_BOARDS": str(tmp_path / "board")}
-    done = subprocess.run([sys.executable, "-c", call], env=env, capture_output=True, text=True, check=False, timeout=200)
+    done = subprocess.run(
+        [sys.executable, "-c", call], env=env, capture_output=True, text=True, check=False, timeout=200
+    )
     assert done.returncode == 0, done.stderr

@@ -212,3 +212,10 @@ def test_the_verb_writes_a_table_json_and_csv(tmp_path: Path) -> None:
     assert {row["encoder"] for row in csv.DictReader(text.splitlines())} == {"'=cmd"}
     wrong = run(app, ["slices", "--board", str(tmp_path), "--encoder", "mbart"])
     assert "did you mean mbert" in str(wrong.exception)
+
+
+def test_json_holds_names_whole_and_steers_no_terminal(tmp_path: Path) -> None:
+    many(tmp_path, ["mbert", "x\u202e\x9b"], items=50, seeds=1)
+    text = CliRunner().invoke(app, ["slices", "--board", str(tmp_path), "--format", "json"]).output
+    assert {row["encoder"] for row in json.loads(text)} == {"", "mbert", "x\u202e\x9b"}
+    assert not set("\u202e\x9b") & set(text)

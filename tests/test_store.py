@@ -98,8 +98,23 @@ def test_no_name_leaves_the_board_and_no_two_share_a_path(one: str, other: str) 
     for path in paths:
         assert path.parent.parent == board / "xnli"
         assert path.resolve().is_relative_to(board.resolve())
-    plain = {name.replace("/", "--") for name in (one, other)}
-    assert (paths[0] == paths[1]) == (one == other or len(plain) == 1)
+    assert (paths[0] == paths[1]) == (one == other)
+
+
+def test_names_that_look_alike_have_paths_of_their_own_or_are_refused(tmp_path: Path) -> None:
+    names = ("a/b", "a--b", "a/-b", "a-/b", "a---b")
+    assert len({store.path_of(tmp_path, replace(RUN, encoder=name)) for name in names}) == len(names)
+    assert store.path_of(tmp_path, replace(RUN, encoder="a/b")).parent.name == "a--b"
+    store.write_once(tmp_path, record(replace(RUN, recipe="r-en", source="de")), counts())
+    with pytest.raises(BadRecord, match="take another --board"):
+        store.find(tmp_path, replace(RUN, recipe="r", source="en-de"))
+
+
+def test_chance_and_fertility_are_looked_at(tmp_path: Path) -> None:
+    below = {"de": replace(record().tokenizer["de"], fertility=-0.1)}
+    for wrong in (record(chance=1.5), record(chance=-0.5), record(tokenizer=below)):
+        with pytest.raises(BadRecord, match=r"chance is not in 0\.\.1, or a fertility"):
+            store.write_once(tmp_path, wrong, counts())
 
 
 @pytest.mark.parametrize(

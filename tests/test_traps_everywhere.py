@@ -48,7 +48,9 @@ def test_layer_and_pooling_stand_in_the_signature(checkpoint: Checkpoint, toy_mi
     for name, changes in {"own": "", "first": "layer=1", "middle": "middle=True", "centred": "centre=True"}.items():
         book = tmp_path / f"{name}.py"
         text = toy.RECIPE.read_text().replace('name="toy"', f'name="{name}"')
-        book.write_text(text.replace('selection="none"', f'selection="none", {changes}'))
+        zero_shot = 'length=32, selection="none")'
+        assert text.count(zero_shot) == 1
+        book.write_text(text.replace(zero_shot, f"{zero_shot[:-1]}, {changes})"))
         outcome = xbench.run(
             str(checkpoint("bert")),
             str(toy.TASKS["retrieval"]),

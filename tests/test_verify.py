@@ -13,11 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 import tiny
 import toy
 import xbench
-from xbench.errors import NoSuchData, StoreError
+from xbench.cli import app
+from xbench.errors import NoSuchData, StoreError, UnknownName
+from xbench.metrics.named import installed
 from xbench.resample import wilson
 from xbench.task import Label, Mined, Option, Retrieved
 from xbench.verify import Report, verify
@@ -294,6 +297,19 @@ def test_intervals_of_another_version_are_noted(board: Path) -> None:
     assert "0.0.1" in report.notes[0]
 
 
+@pytest.mark.parametrize("told", ["1.0.0", None])
+def test_intervals_of_another_numpy_are_noted(board: Path, told: str | None) -> None:
+    def older(tree: dict[str, Any]) -> None:
+        tree["provenance"]["packages"] = {"numpy": told} if told else {}
+        tree["scores"][0]["low"] = 0.0
+
+    change(board, older)
+    report = verify(board, tasks=TASKS)
+    assert report.holds, [str(fault) for fault in report.faults]
+    (note,) = report.notes
+    assert f"numpy {told or 'of unknown version'} are not derived again" in note
+
+
 def test_a_regret_is_the_difference_of_two_records(board: Path) -> None:
     zero_shot = json.loads((board / f"{PAIRS}.json").read_text())
     oracle = json.loads((board / f"{PAIRS}.json").read_text())
@@ -313,6 +329,32 @@ def test_a_path_in_a_record_is_never_executed(board: Path, toy_mirror: Path, tmp
     change(board, lambda t: (t["metrics"].update({str(evil): ""}), t["run"].update(task=str(evil))))
     assert {"metric", "task"} <= codes(verify(board, data=toy_mirror, tasks=TASKS))
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["accuracy@/evil.py", "accuracy@evil.py", "evil.py", "./evil.py", "evil.py@1"])
+def test_no_command_executes_a_metric_that_a_record_names(
+    board: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in ("evil.py", "accuracy@evil.py", "accuracy@/evil.py"):
+        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()")
+
+    def renamed(tree: dict[str, Any]) -> None:
+        tree["signature"] = tree["signature"].replace("metric:accuracy", f"metric:{name}")
+        tree["metrics"] = {name: ""}
+        for score in tree["scores"]:
+            score["metric"] = name
+
+    change(board, renamed)
+    counts = table_of(board)
+    put(board, counts.rename_columns([one.replace("accuracy.", f"{name}.") for one in counts.column_names]))
+    for words in ("board", "verify", "slices", "export --to lm-eval --out told"):
+        CliRunner().invoke(app, [*words.split(), "--board", str(board)])
+        assert not (tmp_path / "ran").exists(), words
+    with pytest.raises(UnknownName):
+        installed(name)
+    assert "metric" in codes(verify(board))
 
 
 def test_the_step_that_was_scored_is_the_best_on_the_dev_split(board: Path) -> None:
@@ -371,3 +413,13 @@ def test_the_command_says_what_differs_and_exits_with_2(board: Path, toy_mirror:
     assert told["holds"] is False
     assert [fault["code"] for fault in told["faults"]] == ["interval"]
     assert told["records"] == 6
+
+
+def test_names_of_records_steer_no_terminal(board: Path) -> None:
+    name = "x\u001b[31m\u202e"
+    change(board, lambda tree: tree["metrics"].update({name: ""}))
+    for words in ((), ("--json",)):
+        said = xbench_verify("--board", board, *words)
+        assert said.returncode == 2
+        assert not set("\u001b\u202e") & set(said.stdout + said.stderr)
+    assert any("\x1b[31m\u202e" in fault["what"] for fault in json.loads(said.stdout)["faults"])

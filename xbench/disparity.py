@@ -4,9 +4,8 @@ Everything here reads values of languages and draws of them. A draw is what the 
 training seeds and other test items: both are redrawn together for all languages, because one fine-tuned model answers
 in every language, and in a parallel set the items are the same. Means and gaps have closed forms and take those.
 
-A measure of spread is not free of noise: even equal languages differ a little on a finite test, so that spreads are
-measured from above, and more so the smaller the test. Their intervals have the width of the draws around the measured
-value; they do not take that off.
+Even equal languages differ on a finite test, so that spreads are measured from above. Their intervals do not take that
+off: they do not cover where languages are nearly equal. Where noise alone would give the value, they reach equality.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +22,9 @@ Values = NDArray[np.float64]
 """Scores, shape (..., languages), 0..1."""
 
 DRAWS = 2000
-LOWEST = 5
-"""One in so many languages counts as the lowest ones: a fifth."""
+FURTHEST = 10.0
+"""A gap is at most so many times what the source has."""
+LOWEST = 5  # one in so many languages counts as the lowest ones: a fifth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,32 +203,41 @@ def _gaps(taken: Sample) -> list[Measure]:
     weights = dict.fromkeys(taken.languages, -1 / len(taken.languages)) | {taken.source: 1.0}
     found = [_linear(taken, "gap", taken.source_score - mean, weights, taken.languages, caveat)]
     if taken.source_score > 0:
-        found.append(_of_draws(taken, "relative gap", lambda v: _share(v, 0.0), caveat))
+        found.append(_of_draws(taken, "relative gap", lambda v: _share(v, 0.0), caveat, -FURTHEST))
     if taken.source_score > chance:
-        found.append(_of_draws(taken, "gap above chance", lambda v: _share(v, chance), caveat))
+        found.append(_of_draws(taken, "gap above chance", lambda v: _share(v, chance), caveat, -FURTHEST, FURTHEST))
     return found
 
 
 def _share(values: Values, nothing: float) -> Values:
-    """(source - mean of targets) / (source - nothing), the source last; at most 10 where the source nears nothing."""
+    """(source - mean of targets) / (source - nothing), the source last; at most FURTHEST."""
     source = values[..., -1]
     above = np.maximum(source - nothing, 1e-9)
-    return np.asarray(np.clip((source - values[..., :-1].mean(-1)) / above, -10.0, 10.0))
+    return np.asarray(np.clip((source - values[..., :-1].mean(-1)) / above, -FURTHEST, FURTHEST))
 
 
 def _spread(taken: Sample, name: str) -> Measure:
-    return _of_draws(taken, name, lambda v: SPREADS[name](v[..., :-1]), "")
+    found = _of_draws(taken, name, lambda v: SPREADS[name](v[..., :-1]), "")
+    if taken.draws is None or name not in EQUAL:
+        return found
+    even = taken.draws[:, :-1] - taken.values + taken.values.mean()  # had all languages one mean
+    least, most = np.quantile(SPREADS[name](np.clip(even, 0.0, 1.0)), [0.025, 0.975])
+    if EQUAL[name] == 1.0:
+        return replace(found, high=1.0) if least <= found.value else found
+    return replace(found, low=0.0) if most >= found.value else found
 
 
-def _of_draws(taken: Sample, name: str, measure: Callable[[Values], Values], caveat: str) -> Measure:
-    """Any measure, with the width of its draws around its value."""
+def _of_draws(
+    taken: Sample, name: str, measure: Callable[[Values], Values], caveat: str, least: float = 0.0, most: float = 1.0
+) -> Measure:
+    """Any measure, with the width of its draws around its value, within `least` and `most`, which it cannot leave."""
     whole = np.append(taken.values, np.nan if taken.source_score is None else taken.source_score)
     value = float(measure(whole))
     low = high = None
     if taken.draws is not None:
         redrawn = measure(taken.draws)
         below, middle, above = np.quantile(redrawn, [0.025, 0.5, 0.975])
-        low, high = value - float(middle - below), value + float(above - middle)
+        low, high = max(value - float(middle - below), least), min(value + float(above - middle), most)
     return Measure(
         name=name, value=value, low=low, high=high, languages=taken.languages, seeds=taken.seeds, caveat=caveat
     )
@@ -286,3 +295,6 @@ SPREADS: Mapping[str, Callable[[Values], Values]] = {
     "Gini": gini,
 }
 """Measures of how far languages lie apart, and of the lowest of them; targets only."""
+
+EQUAL: Mapping[str, float] = {"mean difference": 0.0, "SD": 0.0, "min / max": 1.0, "Gini": 0.0}
+"""What the measures of spread are where all languages have one score."""

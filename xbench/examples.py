@@ -20,10 +20,18 @@ from xbench.record import Counts, Record
 PREDICTION = "prediction"
 """Column that holds what was predicted, as JSON."""
 
+LARGEST = 1e15
+"""No count is larger: sums of such numbers are no longer exact."""
+
 
 def read_counts(path: Path, record: Record) -> Counts:
-    """The per-example counts beside a record. Raises BadRecord where they are not those that were written."""
+    """The per-example counts beside a record.
+
+    Raises BadRecord where they are not those that were written, or no counts: a text that is missing, a number that is
+    not finite or beyond LARGEST.
+    """
     table = _examples(path, record)
+    where = path.with_name(_file(path, record))
     columns = tuple(name for name in table.column_names if name not in ("language", "id", PREDICTION))
     rows = np.zeros((len(table), len(columns)))
     try:
@@ -31,7 +39,11 @@ def read_counts(path: Path, record: Record) -> Counts:
             rows[:, place] = table[name].to_numpy()
         ids, languages = (tuple(table[name].cast(pa.string()).to_pylist()) for name in ("id", "language"))
     except (KeyError, TypeError, ValueError, pa.ArrowException) as cause:
-        raise BadRecord(f"{path.with_name(_file(path, record))} does not hold counts: {cause}") from cause
+        raise BadRecord(f"{where} does not hold counts: {cause}") from cause
+    if None in ids or None in languages:
+        raise BadRecord(f"{where} does not hold counts: an id or a language is missing")
+    if not (np.abs(rows) <= LARGEST).all():  # nor is NaN
+        raise BadRecord(f"{where} does not hold counts: a number is not finite, or beyond ±{LARGEST:g}")
     return Counts(ids=ids, languages=languages, columns=columns, rows=rows)
 
 

@@ -71,16 +71,18 @@ def influence(rows: Rows, close: Close) -> Rows:
         Shape (n,).
 
     Raises:
-        ScoringError: no rows, or numbers that are not finite.
+        ScoringError: no rows, numbers that are not finite, or such that no sum or score can be computed of them.
     """
     if rows.ndim != 2 or not len(rows) or not np.isfinite(rows).all():
         raise ScoringError(f"rows must be finite numbers of shape (examples, columns), not of shape {rows.shape}")
-    whole = total(rows)
-    score = float(close(whole))
-    size = total(np.abs(rows))
+    whole, size = total(rows), total(np.abs(rows))
     steps = np.diag(np.where(size > 0, size * STEP, 0.0))
-    # Five points: exact up to curvature of the fifth order.
-    up, up2, down, down2 = (close(whole + k * steps) for k in (1, 2, -1, -2))
+    try:
+        score = float(close(whole))
+        # Five points: exact up to curvature of the fifth order.
+        up, up2, down, down2 = (close(whole + k * steps) for k in (1, 2, -1, -2))
+    except ArithmeticError as cause:
+        raise ScoringError(f"no score can be computed of sums {whole.tolist()}: {cause}") from cause
     differences = 8 * (up - down) - (up2 - down2)
     gradient = np.divide(differences, 12 * size * STEP, out=np.zeros_like(size), where=size > 0)
     telling = (rows * len(rows) - whole) @ gradient

@@ -80,7 +80,10 @@ def find(board: Path, run: Run) -> tuple[tuple[Path, Record], ...]:
     found = []
     part = 1
     while (path := path_of(board, run, part)).exists():
-        found.append((path, read(path)))
+        record = read(path)
+        if record.run != run:
+            raise BadRecord(f"{path} is of {record.run}, and {run} would lie there too; take another --board for it")
+        found.append((path, record))
         part += 1
     return tuple(found)
 
@@ -235,14 +238,10 @@ def _alone(folder: Path) -> Iterator[None]:
 def _safe(name: str) -> str:
     """A name as one path component; what a file system or a shell could misread is written otherwise.
 
-    Names that were changed in more than their slashes carry a piece of a hash, so that two of them never share a path.
+    Names that cannot be told from it again carry a piece of a hash, so that two of them never share a path.
     """
     plain = re.sub(r"[^A-Za-z0-9._+=-]", "-", name.replace("/", "--")).lstrip(".") or "unnamed"
-    return (
-        plain
-        if plain == name or plain == name.replace("/", "--")
-        else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    )
+    return plain if plain.replace("--", "/") == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def listing(board: Path) -> list[Path]:
@@ -287,10 +286,11 @@ def _no_constant(name: str) -> float:
 def _check_numbers(path: Path, record: Record) -> None:
     if not _finite(record.provenance.recipe):
         raise BadRecord(f"{path}: the recipe holds NaN or an infinity")
+    if not 0 <= (record.chance or 0) <= 1 or any(one.fertility < 0 for one in record.tokenizer.values()):
+        raise BadRecord(f"{path}: chance is not in 0..1, or a fertility is less than 0")
     seen: set[tuple[str, str]] = set()
     for score in record.scores:
-        cell = (score.language, score.metric)
-        if cell in seen:
+        if (cell := (score.language, score.metric)) in seen:
             raise BadRecord(f"{path}: two scores for {score.metric} in {score.language}")
         seen.add(cell)
         if not 0.0 <= score.low <= score.value <= score.high <= 1.0 or score.n < 0:

@@ -1,5 +1,6 @@
 """Records of one or more boards -> rows, tables, ranks. Plain values; nothing here draws."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from xbench.board.collapse import collapsed
 from xbench.board.ranking import ranked
 from xbench.board.reading import Frames
 from xbench.board.spread import measured
-from xbench.board.table import Cell, Column, Rank, Table, columns_of, numbered, sharpened
+from xbench.board.table import RUN_KEY, Cell, Column, Rank, Table, columns_of, numbered, sharpened
 from xbench.disparity import Measure
 from xbench.errors import ScoringError, XbenchError
 from xbench.influence import Cells, cells_of
@@ -46,21 +47,21 @@ class Board:
     rejects: tuple[Reject, ...]
     """Files that were refused, and why."""
     notes: tuple[str, ...] = ()
-    """What a reader must know: runs that stand there twice."""
+    """What a reader must know: runs that stand there twice, names under which there are several checkpoints."""
     _kept: dict[tuple[str, tuple[int, ...]], Cells | None] = field(default_factory=dict, repr=False, compare=False)
 
     def frame(self) -> pd.DataFrame:
-        """One row for each score, columns as in COLUMNS; values 0..1."""
+        """One row for each score, columns as in COLUMNS, then `weights`, a hash of the checkpoint; values 0..1."""
         at = self.scores["run"].to_numpy()
         of_run = {
             name: pd.Categorical(self.runs[name]).take(at)
-            for name in ("task", "encoder", "recipe", "source", "rule", "signature")
+            for name in ("task", "encoder", "recipe", "source", "rule", "signature", "weights")
         }
         frame = self.scores.assign(**of_run, seed=self.runs["seed"].to_numpy()[at])
         ranks = pd.Categorical(self.runs["metric"])
         codes = frame["metric"].cat.categories.get_indexer(ranks.categories)[ranks.codes]
         frame["headline"] = frame["metric"].cat.codes.to_numpy() == codes[at]
-        return frame[list(COLUMNS)]
+        return frame[[*COLUMNS, "weights"]]
 
     def tasks(self) -> tuple[str, ...]:
         """Names of the tasks that have records, in their order."""
@@ -134,7 +135,7 @@ class Board:
         chance, parallel = self._facts(task)
         table = Table(
             task=task, metric=metric, languages=(*scored, *missing), columns=columns_of(frame), missing=missing,
-            chance=chance, parallel=parallel,
+            chance=chance, parallel=parallel, better=_better(metric),
         )  # fmt: skip
 
         def cells(column: Column) -> Cells | None:
@@ -144,7 +145,7 @@ class Board:
         seeds = self.runs["seed"].to_list()
         sharp = []
         for column in table.columns:
-            of_seeds = tuple(int(seeds[run]) for run in column.runs if run in lost)
+            of_seeds = tuple(dict.fromkeys(int(seeds[run]) for run in column.runs if run in lost))
             told = replace(column, collapsed=of_seeds) if of_seeds else column
             sharp.append(sharpened(told, found) if (found := cells(column)) else told)
         return ranked(replace(table, columns=tuple(sharp)), cells)
@@ -157,12 +158,31 @@ def load_board(*boards: str | Path) -> Board:
     """
     frames = reading.joined([reading.read(Path(board)) for board in boards])
     frames, notes = _once(frames)
-    return Board(frames.runs, frames.scores, frames.missing, frames.rejects, notes)
+    return Board(frames.runs, frames.scores, frames.missing, frames.rejects, (*notes, *_several_weights(frames.runs)))
+
+
+def _better(metric: str) -> str:
+    """Whether higher or lower is better, as the metric says where it is installed; higher elsewhere."""
+    try:
+        return installed(metric).better
+    except XbenchError:
+        return "higher"
+
+
+def _several_weights(runs: pd.DataFrame) -> tuple[str, ...]:
+    """A note for each task and encoder that has records of several checkpoints under one name."""
+    each = runs[["task", "encoder", "weights"]].drop_duplicates()
+    counted = Counter(zip(each["task"], each["encoder"], strict=True))
+    return tuple(
+        f"{encoder} on {task}: records of {number} checkpoints under one name; each has a column of its own"
+        for (task, encoder), number in counted.items()
+        if number > 1
+    )
 
 
 def _once(frames: Frames) -> tuple[Frames, tuple[str, ...]]:
     """Leave out scores of runs that an earlier record holds already, and say so."""
-    name = ["task", "encoder", "recipe", "source", "seed", "signature"]
+    name = list(RUN_KEY)
     if not frames.runs.duplicated(name).any():
         return frames, ()
     scores = frames.scores
@@ -173,7 +193,7 @@ def _once(frames: Frames) -> tuple[Frames, tuple[str, ...]]:
     first = scores["value"].to_numpy()[~again][cell]
     other = set(run[again & (first != scores["value"].to_numpy())].tolist())
     notes = tuple(
-        f"{frames.runs['file'].iloc[one]}: a run that stands on the boards already, with "
+        f"twice: {frames.runs['file'].iloc[one]}: a run that stands on the boards already, with "
         + ("other numbers; the first stand" if one in other else "the same numbers")
         for one in np.unique(run[again]).tolist()
     )

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import stdtr
 
-from xbench.board.table import Column, Rank, Table, error_of_mean
+from xbench.board.doubt import Doubt, doubt_of_mean
+from xbench.board.table import Column, Rank, Table
 from xbench.errors import XbenchError
 from xbench.influence import Cells
 from xbench.significance import paired_test
@@ -21,6 +22,8 @@ LEVEL = 0.05
 
 def ranked(table: Table, cells: Callable[[Column], Cells | None]) -> Table:
     """The table with a rank on every column that may have one: complete, zero-shot, and with others to compare with."""
+    if table.better != "higher":
+        return table
     groups: dict[tuple[str, ...], list[int]] = {}
     wanted = set(table.languages)
     for place, column in enumerate(table.columns):
@@ -42,14 +45,25 @@ def _ranks(table: Table, columns: Sequence[Column], cells: Callable[[Column], Ce
     p = _paired(targets, [one for one in influences if one], pairs, table.parallel) if all(influences) else None
     paired = p is not None
     if p is None:
-        errors = np.array([error_of_mean(column, targets, parallel=table.parallel) for column in columns])
-        apart = np.abs(means[pairs[0]] - means[pairs[1]]) / np.maximum(
-            np.hypot(errors[pairs[0]], errors[pairs[1]]), ROUNDING
-        )
-        p = np.ones(len(apart))
-        told = apart > 1  # the rest is in doubt however many pairs there are
-        p[told] = 2 * ndtr(-apart[told])
+        p = _unpaired(means, [doubt_of_mean(one, targets, parallel=table.parallel) for one in columns], pairs)
     return ranks(means, _beyond_doubt(p, pairs, means), paired=paired)
+
+
+def _unpaired(
+    means: NDArray[np.float64], doubts: Sequence[Doubt], pairs: tuple[NDArray[np.intp], ...]
+) -> NDArray[np.float64]:
+    """p-values of every pair from what the records say: Student's t by Satterthwaite's degrees of freedom."""
+    of_seeds = np.array([one.over_seeds for one in doubts])
+    variance = of_seeds + np.array([one.over_items for one in doubts])
+    weights = of_seeds**2 / np.array([max(one.seeds - 1, 1) for one in doubts])
+    first, second = pairs
+    both = variance[first] + variance[second]
+    apart = np.abs(means[first] - means[second]) / np.maximum(np.sqrt(both), ROUNDING)
+    p = np.ones(len(apart))
+    told = apart > 1.95  # the rest is above LEVEL whatever the degrees of freedom, so in doubt
+    freedom = both[told] ** 2 / np.maximum((weights[first] + weights[second])[told], 1e-300)
+    p[told] = 2 * stdtr(np.clip(freedom, 1, 1e9), -apart[told])
+    return p
 
 
 def _paired(

@@ -119,8 +119,10 @@ def joined(several: Sequence[Frames]) -> Frames:
     first = [sum(len(frames.runs) for frames in several[:place]) for place in range(len(several))]
 
     def all_of(name: str) -> pd.DataFrame:
-        parts = [getattr(frames, name) for frames in several]
-        moved = [part.assign(run=part["run"] + begin) for part, begin in zip(parts, first, strict=True)]
+        each = [(getattr(frames, name), begin) for frames, begin in zip(several, first, strict=True)]
+        each = [(part, begin) for part, begin in each if len(part)] or each[:1]  # empty ones have no types to join
+        parts = [part for part, _ in each]
+        moved = [part.assign(run=part["run"] + begin) for part, begin in each]
         whole: pd.DataFrame = pd.concat(moved, ignore_index=True)
         if name == "scores":  # boards with other languages would else have texts in full, a million times over
             whole = whole.assign(**{text: union_categoricals([part[text] for part in parts]) for text in TEXTS})

@@ -25,11 +25,34 @@ class Cell:
     """Standard deviation of the seeds' scores; None for one seed."""
     fertility: float | None = None
     """Tokens per word; None where nobody counted."""
+    item_error: float | None = None
+    """Standard error over test items given the seed, mean over seeds; None where the cell was not read from records."""
+    of_seeds: tuple[int, ...] = ()
+    """The training seeds, in their order."""
+    scores: tuple[float, ...] = ()
+    """What each of them scored."""
 
     @property
     def error(self) -> float:
         """Standard error as far as the interval tells it."""
         return (self.high - self.low) / (2 * Z)
+
+
+class Slices(Sequence[tuple[Any, ...]]):
+    """Neighbouring pieces of one list, cut when somebody looks at them."""
+
+    __slots__ = ("_ends", "_values")
+
+    def __init__(self, values: Sequence[Any], ends: Sequence[int]) -> None:
+        """`ends`: where each piece ends in `values`."""
+        self._values = values
+        self._ends = ends
+
+    def __getitem__(self, place: Any) -> Any:
+        return tuple(self._values[self._ends[place - 1] if place else 0 : self._ends[place]])
+
+    def __len__(self) -> int:
+        return len(self._ends)
 
 
 class Row(Mapping[str, Cell]):
@@ -61,13 +84,13 @@ class Row(Mapping[str, Cell]):
     def __contains__(self, language: object) -> bool:
         return language in self._places
 
-    def figures(self, languages: Iterable[str], name: str) -> list[float]:
+    def figures(self, languages: Iterable[str], name: str) -> list[Any]:
         """One field of the cells of these languages, without making the cells. Raises KeyError for one without."""
         figures = self._figures[name]
         return [figures[self._places[language]] for language in languages]
 
 
-def figures(cells: Mapping[str, Cell], languages: Iterable[str], name: str) -> list[float]:
+def figures(cells: Mapping[str, Cell], languages: Iterable[str], name: str) -> list[Any]:
     """One field of the cells of these languages. Raises KeyError for a language without."""
     if isinstance(cells, Row):
         return cells.figures(languages, name)

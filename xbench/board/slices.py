@@ -183,7 +183,7 @@ def _fertility(column: Column) -> Callable[[str], float | None]:
 
     def fact(code: str) -> float | None:
         own = column.cells[code].fertility
-        return log2(own / source) if own and source else None
+        return log2(own / source) if own and source and min(own, source) > 0 else None
 
     return fact
 

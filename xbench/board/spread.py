@@ -59,8 +59,11 @@ def seen_by(encoder: str) -> tuple[str, ...]:
 
 
 def measured(table: Table, column: Column, cells: Cells | None, *, gini: bool = False) -> tuple[Measure, ...]:
-    """Every measure of a column; none where a language is missing: over another set they would be other measures."""
-    if column.mean(table.languages) is None:
+    """Every measure of a column; none where a language is missing: over another set they would be other measures.
+
+    None either where lower is better: the lowest language would then be the best.
+    """
+    if table.better != "higher" or column.mean(table.languages) is None:
         return ()
     order = [one for one in table.languages if one in column.cells]
     if cells is not None and any(one not in cells.influences for one in order):

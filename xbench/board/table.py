@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from xbench.board.rows import Cell, Row, Z, figures
+from xbench.board.rows import Cell, Row, Slices, Z, figures
 from xbench.influence import Cells
 from xbench.record import ZERO_SHOT, parts
 from xbench.uncertainty import over_seeds
 
-__all__ = ["KEY", "Cell", "Column", "Rank", "Table", "columns_of", "error_of_mean", "numbered", "sharpened"]
+__all__ = ["KEY", "RUN_KEY", "Cell", "Column", "Rank", "Table", "columns_of", "numbered", "sharpened"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +30,7 @@ class Rank:
     """Encoders of a tier are not worse beyond doubt than the tier's first."""
     among: int
     paired: bool
-    """Whether differences were paired by item; where counts are not at hand wider intervals are taken."""
+    """Whether differences were paired by item; where counts are not at hand, what the records say is taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +47,16 @@ class Column:
     """Language -> cell; a language that is missing has none."""
     rule: str = "source-dev"
     """How checkpoints were chosen."""
+    weights: str = ""
+    """Hash of the checkpoint's files: two checkpoints under one name are two columns."""
     other_rows: str = ""
     """Languages whose test rows are not those that most of the board was scored on."""
     runs: tuple[int, ...] = ()
     """Numbers of its runs in the board's frame, by seed."""
     collapsed: tuple[int, ...] = ()
     """Seeds of runs that collapsed; they are kept in every mean."""
+    seeds: int = 0
+    """Training seeds that have a score in any language; records of one seed with other languages each are one run."""
     rank: Rank | None = None
     """None where it may not be ranked: incomplete, not zero-shot, or alone."""
 
@@ -74,7 +77,7 @@ class Column:
         targets = [language for language in languages if language != self.source]
         if not targets or any(language not in self.cells for language in targets):
             return None
-        return sum(figures(self.cells, targets, "value")) / len(targets)
+        return float(sum(figures(self.cells, targets, "value"))) / len(targets)
 
     def mean_with_source(self, languages: Iterable[str]) -> float | None:
         """Mean over these languages and the source, as XTREME averages; None unless every one has a score."""
@@ -97,6 +100,8 @@ class Table:
     """Language -> why no column has it."""
     chance: float = 0.0
     parallel: bool = False
+    better: str = "higher"
+    """higher or lower, as the metric says where it is known here. Where lower is, nothing is ranked or measured."""
 
     @property
     def shared(self) -> tuple[str, ...]:
@@ -105,7 +110,10 @@ class Table:
         return tuple(language for language in self.languages if all(language in column.cells for column in counted))
 
 
-KEY = ["encoder", "recipe", "source", "split", "signature", "rule"]
+RUN_KEY = ("task", "encoder", "recipe", "source", "seed", "signature", "weights")
+"""What tells one run from another; its records share it."""
+
+KEY = ["encoder", "recipe", "source", "split", "signature", "rule", "weights"]
 """What all cells of a column share, beside the languages in which their test rows are other ones."""
 
 Numbers = NDArray[np.int64]
@@ -121,6 +129,7 @@ def columns_of(frame: pd.DataFrame) -> tuple[Column, ...]:
     cell = numbered([column, frame["language"]])
     once = np.flatnonzero(_first(cell, seed))
     first, told = _figures(frame.iloc[once], cell[once])
+    trained = np.bincount(column[_first(column, seed)])
     made: dict[int, dict[str, int]] = {}
     at = once[first]
     for place, (one, name) in enumerate(
@@ -133,9 +142,10 @@ def columns_of(frame: pd.DataFrame) -> tuple[Column, ...]:
     return tuple(
         Column(
             encoder=encoder, recipe=recipe, source=source, split=split, signature=signature, rule=rule,
-            other_rows=other, cells=Row(made[number], told), runs=runs[number],
+            weights=weights, other_rows=other, cells=Row(made[number], told), runs=runs[number],
+            seeds=int(trained[number]),
         )
-        for number, (encoder, recipe, source, split, signature, rule), other in zip(
+        for number, (encoder, recipe, source, split, signature, rule, weights), other in zip(
             column[first].tolist(), names, rows[first], strict=True
         )
     )  # fmt: skip
@@ -195,7 +205,7 @@ def _runs(column: Numbers, run: Numbers, seed: Numbers) -> dict[int, tuple[int, 
     return {one: tuple(numbers) for one, numbers in found.items()}
 
 
-def _figures(rows: pd.DataFrame, cell: Numbers) -> tuple[Numbers, dict[str, list[Any]]]:
+def _figures(rows: pd.DataFrame, cell: Numbers) -> tuple[Numbers, dict[str, Sequence[Any]]]:
     """The place of the first row of each cell, and the fields of all cells, in the order of their numbers."""
     first = np.flatnonzero(~pd.Series(cell).duplicated().to_numpy())
     seeds = np.bincount(cell)
@@ -214,9 +224,15 @@ def _figures(rows: pd.DataFrame, cell: Numbers) -> tuple[Numbers, dict[str, list
     tokens = np.full(len(first), np.nan)
     tokens[cell[told]] = fertility[told]
     deviation[seeds == 1] = np.nan
-    names = ("value", "low", "high", "seeds", "n", "deviation", "fertility")
-    fields = (means, *ends, seeds, rows["n"].to_numpy()[first], deviation, tokens)
-    return first, {name: field.tolist() for name, field in zip(names, fields, strict=True)}
+    names = ("value", "low", "high", "seeds", "n", "deviation", "fertility", "item_error")
+    fields = (means, *ends, seeds, rows["n"].to_numpy()[first], deviation, tokens, error)
+    found: dict[str, Sequence[Any]] = {name: field.tolist() for name, field in zip(names, fields, strict=True)}
+    order, cuts = np.lexsort((rows["seed"].to_numpy(), cell)), np.cumsum(seeds).tolist()
+    of_seed = rows["seed"].to_numpy()[order]
+    most = int(seeds[0])
+    alike = bool((seeds == most).all()) and bool((of_seed.reshape(-1, most) == of_seed[:most]).all())
+    own_seeds = [tuple(of_seed[:most].tolist())] * len(seeds) if alike else Slices(of_seed.tolist(), cuts)
+    return first, found | {"of_seeds": own_seeds, "scores": Slices(value[order].tolist(), cuts)}
 
 
 def _widened(
@@ -247,14 +263,3 @@ def sharpened(column: Column, cells: Cells) -> Column:
             estimate = over_seeds(cells.influences[language])
             found[language] = replace(cell, low=estimate.low, high=estimate.high)
     return replace(column, cells=found)
-
-
-def error_of_mean(column: Column, languages: Sequence[str], *, parallel: bool) -> float:
-    """Standard error of the mean of targets from the cells alone, with nothing taken off for what they share.
-
-    In a parallel set languages share their items, so their errors are added as if they always erred together.
-    """
-    targets = [language for language in languages if language != column.source]
-    ends = zip(*(figures(column.cells, targets, end) for end in ("low", "high")), strict=True)
-    errors = [(high - low) / (2 * Z) for low, high in ends]
-    return (sum(errors) if parallel else sqrt(sum(error * error for error in errors))) / len(errors)

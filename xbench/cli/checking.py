@@ -9,6 +9,7 @@ import typer
 
 from xbench.cli.progress import progress
 from xbench.cli.words import codes
+from xbench.export.escaping import for_json, plain
 from xbench.verify import verify as derive
 
 
@@ -32,13 +33,16 @@ def verify(
     boards = board or [Path("leaderboards/local")]
     with progress() as watch:
         watch.begin(f"verifying {', '.join(map(str, boards))}", 0)
-        report = derive(*boards, data=data, tasks=codes(task), progress=lambda done, _, note: watch.advance(done, note))
+        report = derive(
+            *boards, data=data, tasks=codes(task), progress=lambda done, _, note: watch.advance(done, plain(note))
+        )
         watch.end()
     if as_json:
-        typer.echo(json.dumps(asdict(report) | {"holds": report.holds}, indent=1, ensure_ascii=False))
+        tree = asdict(report) | {"holds": report.holds}
+        typer.echo(for_json(json.dumps(tree, indent=1, ensure_ascii=False)))
     else:
         for note in report.notes:
-            typer.echo(f"note: {note}")
+            typer.echo(plain(f"note: {note}"))
         for fault in report.faults:
             typer.echo(str(fault))
         typer.echo(

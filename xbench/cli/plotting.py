@@ -63,10 +63,7 @@ def plot(
     table = plots.chosen(_table(found, task, metric), codes(encoder))
     look = plots.Look(width=width, names=names)
     chart = _chart(kind, found, table, look, gap=gap, by=by, group=group)
-    try:
-        appear(out, plots.drawn(chart, out.suffix.lower().removeprefix("."), font_dir))
-    except OSError as cause:
-        raise Unwritable(f"{out} cannot be written: {cause.strerror}") from cause
+    _write(out, plots.drawn(chart, out.suffix.lower().removeprefix("."), font_dir))
     typer.echo(f"{out}: {chart.description}")
 
 
@@ -82,6 +79,20 @@ def _sense(out: Path, names: Names, font_dir: Path | None) -> None:
         )
     if font_dir is not None and svg:
         raise BadOption("--font-dir is for a .png or .pdf; an .svg keeps text as text, and the viewer has the fonts")
+
+
+def _write(out: Path, picture: bytes) -> None:
+    """Write the picture, or leave an equal one as it is. Raises Unwritable, also where other content stands there."""
+    try:
+        if not out.is_symlink() and not out.exists():
+            appear(out, picture)
+        elif out.is_symlink() or not out.is_file() or out.read_bytes() != picture:
+            raise Unwritable(
+                f"{out} stands there already with other content, and nothing is overwritten. "
+                "Give another --out, or remove it."
+            )
+    except OSError as cause:
+        raise Unwritable(f"{out} cannot be written: {cause.strerror}") from cause
 
 
 def _installed() -> None:

@@ -19,7 +19,7 @@ from xbench.board.slices import APART_SAID, ROUGH_SAID, TANGLED_SAID, Slice
 from xbench.board.slices import slices as sliced
 from xbench.cli.words import codes
 from xbench.errors import UnknownName
-from xbench.export.escaping import for_csv, plain
+from xbench.export.escaping import for_csv, for_json, plain
 
 COLUMNS = (
     "task", "metric", "encoder", "recipe", "source", "slice", "together", "slope", "low", "high", "standard_error",
@@ -63,7 +63,7 @@ def slices(
     if format == "table":
         _draw(told)
     elif format == "json":
-        typer.echo(json.dumps([_row(one) for one in told], indent=1, ensure_ascii=False))
+        typer.echo(for_json(json.dumps([_row(one) for one in told], indent=1, ensure_ascii=False)))
     else:
         typer.echo(_csv(told), nl=False)
 

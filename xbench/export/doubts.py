@@ -53,7 +53,7 @@ def missing(several: Sequence[Shown]) -> tuple[Doubt, ...]:
 def collapsed(several: Sequence[Shown]) -> tuple[Doubt, ...]:
     """Encoders of which runs collapsed: how many of how many."""
     return tuple(
-        _doubt(one, entry, f"seeds {', '.join(map(str, lost))}", count=len(lost), of=len(entry.column.runs))
+        _doubt(one, entry, f"seeds {', '.join(map(str, lost))}", count=len(lost), of=entry.column.seeds)
         for one, entry in _entries(several)
         if (lost := entry.column.collapsed)
     )

@@ -1,5 +1,6 @@
 """Names out of records are anybody's: each format gets them so that they are text there and nothing else."""
 
+import json
 import re
 import unicodedata
 
@@ -7,6 +8,11 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings that make a spreadsheet take a cell for a formula."""
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+_STEERING = (
+    "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
 
 _LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
@@ -37,6 +43,11 @@ def plain(text: str) -> str:
             continue
         kept.append(sign)
     return "".join(kept)
+
+
+def for_json(text: str) -> str:
+    """JSON whose strings stay whole, while no character in it steers a terminal or the direction of writing."""
+    return re.sub(_STEERING, lambda found: json.dumps(found.group())[1:-1], text)
 
 
 def for_csv(text: str) -> str:

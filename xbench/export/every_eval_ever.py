@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+from xbench.export.escaping import for_json
 from xbench.export.results import FROM_COUNTS, Result, Transfer, on_hub
 
 SCHEMA = "0.3.0"
@@ -26,7 +27,7 @@ def files(transfers: Sequence[Transfer]) -> tuple[dict[str, str], list[str]]:
     for one in transfers:
         tree = _tree(one)
         owner, model = tree["model_info"]["id"].split("/")
-        text = json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        text = for_json(json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
         # The datastore wants random-looking names; one of a hash is the same for the same board.
         name = uuid.UUID(bytes=sha256(text.encode()).digest()[:16], version=4)
         made[f"data/{_collection(one)}/{owner}/{model}/{name}.json"] = text

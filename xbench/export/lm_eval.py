@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from xbench.export.escaping import plain
+from xbench.export.escaping import for_json, plain
 from xbench.export.every_eval_ever import identity
 from xbench.export.results import Result, Transfer
 from xbench.record import parts
@@ -22,7 +22,7 @@ def files(transfers: Sequence[Transfer]) -> tuple[dict[str, str], list[str]]:
     made = {}
     for one in transfers:
         time = f"_{one.date.strftime('%Y-%m-%dT%H-%M-%S.%f')}" if one.date else ""
-        text = json.dumps(_tree(one), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = for_json(json.dumps(_tree(one), indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
         made["/".join((*one.place, f"results{time}.json"))] = text
     return made, []
 

@@ -39,11 +39,11 @@ def remarks(one: Shown) -> tuple[Remark, ...]:
 
 
 def of_board(board: Board) -> tuple[Remark, ...]:
-    """What is to be said of the whole board: records that stand there twice, and files that were refused."""
-    twice = [Remark(f"twice: {note}", warns=True) for note in board.notes]
+    """What is to be said of the whole board: what its notes say, and files that were refused."""
+    notes = [Remark(note, warns=True) for note in board.notes]
     refused = [Remark(f"refused {reject.file}: {reject.why}", warns=True) for reject in board.rejects]
     empty = [Remark("No records here yet.")] if board.runs.empty else []
-    return (*empty, *twice, *refused)
+    return (*empty, *notes, *refused)
 
 
 def _reading(one: Shown) -> list[Remark]:
@@ -59,13 +59,15 @@ def _reading(one: Shown) -> list[Remark]:
 
 def _ranks(one: Shown) -> list[Remark]:
     ranks = [entry.column.rank for entry in one.entries if entry.column.rank]
+    if one.table.better != "higher":
+        return [Remark(f"No ranks and no measures: lower {one.table.metric} is better.", warns=True)]
     if not ranks:
         return [Remark("No ranks: fewer than two complete zero-shot encoders that may be compared.")]
     text = "Rank: the places left open by differences in the mean of targets, "
     text += (
         "paired by test item, "
         if all(rank.paired for rank in ranks)
-        else "by the intervals of the cells where counts are not compared item by item, "
+        else "by seeds and intervals of cells where counts are not compared item by item, "
     )
     text += f"Holm over all pairs, 5 %; among {max(rank.among for rank in ranks)} on the whole board"
     return [Remark(text + (", whatever is shown." if one.cut or _some_encoders(one) else "."))]
@@ -85,7 +87,7 @@ def _seeds(one: Shown) -> list[Remark]:
         )
     for entry in one.entries:
         if lost := entry.column.collapsed:
-            runs = len(entry.column.runs)
+            runs = entry.column.seeds
             said.append(
                 Remark(
                     f"{COLLAPSED} {_who(one, entry)}: {len(lost)} of {runs} runs collapsed "

@@ -158,11 +158,10 @@ def gathered(
 def _marks(columns: Sequence[Column]) -> list[str]:
     """For each column what tells it from others of the same names: a piece of a hash of what differs, or nothing."""
     names = [(column.encoder, column.recipe, column.source) for column in columns]
+    differs = [(column.comparable, column.signature, column.rule, column.weights) for column in columns]
     return [
-        f"-{sha256('|'.join(map(str, (column.comparable, column.signature, column.rule))).encode()).hexdigest()[:8]}"
-        if names.count(name) > 1
-        else ""
-        for column, name in zip(columns, names, strict=True)
+        f"-{sha256('|'.join(map(str, told)).encode()).hexdigest()[:8]}" if names.count(name) > 1 else ""
+        for told, name in zip(differs, names, strict=True)
     ]
 
 

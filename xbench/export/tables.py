@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from xbench.board import COLUMNS, Board
+from xbench.board import COLUMNS, Board, Cell
 from xbench.disparity import Measure
-from xbench.export.escaping import for_csv, for_latex, for_markdown, label_of
+from xbench.export.escaping import for_csv, for_json, for_latex, for_markdown, label_of
 from xbench.export.figures import Figure, Grid, Row, facts, one_line
 from xbench.export.grid import grids, over_tasks
 from xbench.export.remarks import of_board, remarks
@@ -85,12 +85,7 @@ def as_json(board: Board, view: View = EVERYTHING) -> str:
         "notes": list(board.notes),
     }
     text = json.dumps(_finite(tree), indent=1, ensure_ascii=False, allow_nan=False)
-    # Names stay whole here, but nothing in them may turn a terminal's writing round.
-    return re.sub("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]", _escaped, text) + "\n"
-
-
-def _escaped(found: "re.Match[str]") -> str:
-    return f"\\u{ord(found.group()):04x}"
+    return for_json(text) + "\n"
 
 
 def _table(one: Shown) -> dict[str, Any]:
@@ -115,10 +110,15 @@ def _column(one: Shown, entry: Entry, shared: Sequence[str]) -> dict[str, Any]:
         "runs": len(column.runs), "collapsed": list(column.collapsed),
         "mean": column.mean(one.table.languages), "mean_with_source": column.mean_with_source(one.table.languages),
         "mean_of_shared": column.mean(shared), "mean_of_the_shown": column.mean(one.languages),
-        "cells": {code: asdict(column.cells[code]) for code in one.languages if code in column.cells},
+        "cells": {code: _cell(column.cells[code]) for code in one.languages if code in column.cells},
         "missing": {code: why for code, why in entry.missing.items() if code in one.languages},
         "measures": _measures(entry.measures),
     }  # fmt: skip
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    """A cell without what each seed scored: the CSV has that."""
+    return {name: value for name, value in asdict(cell).items() if name not in ("item_error", "of_seeds", "scores")}
 
 
 def _measures(measures: Mapping[str, Measure]) -> list[dict[str, Any]]:

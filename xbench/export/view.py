@@ -6,16 +6,15 @@ from typing import Literal
 
 from xbench import languages as known
 from xbench.board import EXACT, Board, Column, Table
-from xbench.board.rows import Z
+from xbench.board.doubt import doubt_of_mean
 from xbench.board.spread import over_all
-from xbench.board.table import error_of_mean
 from xbench.disparity import Measure
 from xbench.errors import UnknownName, XbenchError
 from xbench.uncertainty import contrast
 
 Fact = Literal["", "script", "family", "resource_class", "macro_area"]
 
-OF_CELLS = "counts are not at hand: intervals of means are made of those of their cells, and rather too wide"
+OF_CELLS = "counts are not at hand: intervals of means are made of the scores of seeds and the intervals of cells"
 """What is said where they are."""
 
 
@@ -138,12 +137,12 @@ def group_mean(board: Board, one: Shown, entry: Entry, members: Sequence[str]) -
 def mean_of(one: Shown, entry: Entry, name: str) -> Measure | None:
     """A mean among an entry's measures; where counts do not tell its interval, the intervals of its cells do.
 
-    Those take nothing off for what cells share, so that they are rather too wide; `caveat` says so.
+    Seeds are taken as the records tell them (`doubt_of_mean`), items as if nothing were shared; `caveat` says so.
     """
     found = entry.measures.get(name)
     if found is None or found.low is not None:
         return found
-    half_width = Z * error_of_mean(entry.column, found.languages, parallel=one.table.parallel)
+    half_width = doubt_of_mean(entry.column, found.languages, parallel=one.table.parallel).half_width
     return replace(
         found, low=max(found.value - half_width, 0.0), high=min(found.value + half_width, 1.0), caveat=OF_CELLS
     )

@@ -79,10 +79,12 @@ def f1(sums: Rows) -> Rows:
 def close(metric: Metric, rows: Rows) -> float:
     """Score, 0..1, of rows with the columns of this metric, shape (examples, columns).
 
-    Raises ScoringError where the metric closes to anything else, BrokenPlugin where it cannot close at all.
+    Raises ScoringError where the metric closes to anything else or the rows have no sum, BrokenPlugin where it cannot
+    close at all.
     """
+    whole = total(rows)
     try:
-        score = float(metric.close(total(rows)))
+        score = float(metric.close(whole))
     except Exception as cause:
         raise BrokenPlugin(f"metric {metric.name!r} cannot close its sum: {type(cause).__name__}: {cause}") from cause
     return checked(metric, score)
@@ -96,8 +98,14 @@ def checked(metric: Metric, score: float) -> float:
 
 
 def total(rows: Rows) -> Rows:
-    """Sum of the rows, shape (examples, columns) -> (columns,), rounded once: the same bits in any order."""
-    return np.array([math.fsum(column) for column in rows.T.tolist()])
+    """Sum of the rows, shape (examples, columns) -> (columns,), rounded once: the same bits in any order.
+
+    Raises ScoringError where a sum is too large for a number, or adds up infinities.
+    """
+    try:
+        return np.array([math.fsum(column) for column in rows.T.tolist()])
+    except (ArithmeticError, ValueError) as cause:  # fsum: overflow, or inf less inf
+        raise ScoringError(f"counts cannot be summed: {cause}") from cause
 
 
 def rows_of(counts: Counts, metric: Metric, language: str | None = None) -> Rows:

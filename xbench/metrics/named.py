@@ -7,6 +7,9 @@ from xbench.metrics.metric import Metric
 
 metrics: Door[Metric] = Door("metric", "xbench.metrics", lambda v: isinstance(v, Metric), "an xbench.metrics.Metric")
 
+DIGITS = 9
+"""Of the number of a metric in a record; Python reads no number of more than some thousands."""
+
 
 def metric(name: str) -> Metric:
     """The metric meant by a registered name, a .py file, `name@N` of a family of metrics, or `evaluate:…`.
@@ -33,7 +36,8 @@ def installed(name: str) -> Metric:
 
     For names that stand in a record, which is untrusted: a path, or a place to load from, opens nothing here.
     """
-    base = name.rpartition("@")[0] or name
-    if base not in metrics.names():
+    base, at, number = name.rpartition("@")
+    sound = not at or (number.isascii() and number.isdigit() and len(number) <= DIGITS)
+    if not sound or (base if at else name) not in metrics.names():
         raise UnknownName("metric", name, metrics.names())
     return metric(name)

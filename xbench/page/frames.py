@@ -83,7 +83,7 @@ def flags(one: Shown, entry: Entry) -> list[str]:
     column = entry.column
     cells = column.cells.values()
     return [
-        *([f"collapsed {len(column.collapsed)}/{len(column.runs)}"] if column.collapsed else []),
+        *([f"collapsed {len(column.collapsed)}/{column.seeds}"] if column.collapsed else []),
         *(["incomplete"] if column.mean(one.table.languages) is None else []),
         *([] if column.zero_shot else [f"not zero-shot ({column.rule})"]),
         *(["single seed"] if any(cell.seeds == 1 for cell in cells) else []),

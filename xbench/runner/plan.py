@@ -1,16 +1,19 @@
 """From what a user asks for to what has to be done: names resolved, finished runs left out, fine-tunings shared."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from xbench import catalogue, data, languages, store
+import xbench
+from xbench import catalogue, data, store
 from xbench.checkpoint import identify
 from xbench.encoder import Encoder
-from xbench.errors import AlreadyRecorded, BadOption, DataError, Faults, UnknownName
+from xbench.errors import AlreadyRecorded, BadOption, BadRecord, DataError, Faults, UnknownName
 from xbench.recipe import Recipe, Selection
 from xbench.record import Record, Run, parts
+from xbench.runner.asked import recipe_of, source_of
 from xbench.runner.order import Order
 from xbench.task import Source, Task
 
@@ -24,6 +27,8 @@ class Job:
     kind: Any
     encoder: Encoder
     recipe: Recipe
+    metric: str
+    """Own name of the metric that ranks, as scores carry it."""
     languages: tuple[str, ...]
     """Targets still to be scored."""
     rules: tuple[str, ...] = ()
@@ -67,7 +72,7 @@ class Job:
         return {
             "task": self.task.name,
             "taskversion": str(self.task.version),
-            "metric": self.task.metric,
+            "metric": self.metric,
             "source": self.run.source,
             "selection": self.recipe.selection,
             "recipe": f"{self.recipe.name}#{self.recipe.digest()}",
@@ -108,9 +113,10 @@ def plan(order: Order, *, fetch: bool = True) -> Plan:
                 with faults:
                     seeded = replace(job, run=replace(job.run, seed=seed))
                     records = store.find(order.board, seeded.run)
-                    _same_origin(records, seeded, weights[encoder.name])
-                    finished += records
                     left = _left(seeded, records, order.data)
+                    beside = _beside(order.board, seeded.run) if left else ()
+                    _same_origin(records, beside, replace(seeded, languages=left), weights[encoder.name])
+                    finished += records
                     jobs += [replace(seeded, languages=left)] if left else []
                     if records and not left and job.kind.trained:
                         fitted.add((seeded.task.name, *seeded.fitting()))
@@ -180,73 +186,57 @@ def _selecting(job: Job, also: Sequence[Selection]) -> tuple[list[Job], list[str
 
 def _job(task: Task, order: Order) -> tuple[Job, tuple[str, ...]]:
     """The job of a task, and the languages asked for that it does not have. Raises XbenchError, all at once."""
-    faults = Faults()
+    faults, names = Faults(), dict[str, str]()
     for metric in task.metrics:
         with faults:
-            catalogue.metric(metric)
+            opened = catalogue.metric(metric)
+            names[metric] = opened.name
+            if opened.better == "lower" and metric == task.metric:
+                raise BadOption(
+                    f"{task.name} ranks by {metric}, of which less is better, and boards rank by what is higher; "
+                    "name it in `also`, and rank by another metric"
+                )
     with faults:
         kind = catalogue.kinds.open(task.kind)
-        source = _source(task, order.source if kind.trained else "")
-        recipe = _recipe(task, kind, order)
+        source = source_of(task, order.source if kind.trained else "")
+        recipe = recipe_of(task, kind, order)
     faults.raise_any()
     targets, strange = catalogue.targets(task, order.languages)
     run = Run(task.name, "", recipe.name, source, 0)
-    return Job(run=run, task=task, kind=kind, encoder=Encoder(name=""), recipe=recipe, languages=targets), strange
+    job = Job(
+        run=run, task=task, kind=kind, encoder=Encoder(name=""), recipe=recipe, metric=names[task.metric],
+        languages=targets,
+    )  # fmt: skip
+    return job, strange
 
 
-def _recipe(task: Task, kind: Any, order: Order) -> Recipe:
-    """The recipe for a task, with the options that change it. Raises UnknownName, BadOption."""
-    book = catalogue.recipes.open(order.recipe)
-    recipe = book.recipe(task.name, task.kind)
-    if recipe is None:
-        raise BadOption(
-            f"recipe {book.name!r} says nothing of tasks of the kind {task.kind!r} ({task.name}); "
-            f"it has {', '.join(book.kinds)}"
-        )
-    if recipe.watches_dev and not task.training.dev:
-        looks = "selects on" if recipe.selection == "source-dev" else "has patience, which looks at"
-        raise BadOption(
-            f"recipe {book.name!r} {looks} the source's dev split, but {task.name} has none that may be used for it"
-        )
-    if recipe.selection == "oracle" and not kind.trained and not hasattr(kind, "tune"):
-        raise BadOption(f"recipe {book.name!r} selects by oracle, but nothing is trained for {task.name}")
-    if recipe.selection == "oracle" and kind.trained and not recipe.epochs and not recipe.steps:
-        raise BadOption(f"recipe {book.name!r} says neither epochs nor steps for {task.name}")
-    if order.precision:
-        recipe = replace(recipe, precision=order.precision)
-    trains = kind.trained and recipe.selection != "none"
-    return recipe.limited(train=order.limit_train if trains else 0, test=order.limit_test)
+def _beside(board: Path, run: Run) -> Iterator[tuple[Path, Record]]:
+    """One record of the same task and encoder, of any seed and recipe; none where there is none that can be read."""
+    for path in sorted(store.path_of(board, run).parent.glob("*.json")):
+        with suppress(BadRecord):
+            yield path, store.read(path)
+            return
 
 
-def _source(task: Task, wanted: str) -> str:
-    """The language trained on, in the task's own code. Raises UnknownName, BadOption."""
-    if not wanted or languages.same(wanted, task.source):
-        return task.source
-    if "{language}" not in task.training.config and task.training.keep is None:
-        raise BadOption(
-            f"{task.name} can be trained on {task.source!r} only: "
-            f"its training set {task.training.repo} is in one language"
-        )
-    found = languages.match(wanted, task.targets)
-    if not found:
-        raise UnknownName(f"source language of {task.name}:", wanted, task.targets)
-    return found[0]
-
-
-def _same_origin(records: Sequence[tuple[Path, Record]], job: Job, weights: str) -> None:
+def _same_origin(
+    records: Sequence[tuple[Path, Record]], beside: Iterable[tuple[Path, Record]], job: Job, weights: str
+) -> None:
     """Refuse to take, or to go on with, records of the same name that come from something else.
 
-    `weights` is empty where the encoder was not looked at. Raises AlreadyRecorded.
+    `beside` are records of other seeds. `weights` is empty where the encoder was not looked at. Raises AlreadyRecorded.
     """
     way_out = "Records are never overwritten: take another --board"
-    for path, record in records:
+    for path, record in (*records, *beside):
         if weights and record.provenance.weights != weights:
             changed = " It is made here, and what makes it has changed since." if job.encoder.made else ""
             raise AlreadyRecorded(
                 f"{path} was made from other weights that also went by the name {job.encoder.name!r}.{changed} "
                 f"{way_out}, or name this checkpoint otherwise (--encoder NAME=CHECKPOINT)."
             )
-        then, now = parts(record.signature), job.compared()
+    # What is finished may be of an older xbench; a further part of it may not.
+    now = job.compared() | ({"xbench": xbench.__version__} if job.languages else {})
+    for path, record in records:
+        then = parts(record.signature)
         differ = [name for name, value in now.items() if then.get(name) != value]
         differ += [f"data ({used.repo})" for used in record.provenance.test.values() if used.repo != job.task.data.repo]
         if differ:
@@ -257,7 +247,9 @@ def _same_origin(records: Sequence[tuple[Path, Record]], job: Job, weights: str)
 
 def _left(job: Job, records: Sequence[tuple[Path, Record]], mirror: Path | None) -> tuple[str, ...]:
     """Targets without a score. One recorded as missing counts as done unless its rows are there by now."""
-    scored = {score.language for _, record in records for score in record.scores}
+    # What was scored is done, though every metric of it may be missing.
+    scored = {language for _, record in records for language in record.provenance.test}
+    scored |= {score.language for _, record in records for score in record.scores}
     missing = {cell.language for _, record in records for cell in record.missing} - scored
     return tuple(
         language

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from xbench.export.escaping import plain
 from xbench.record import Record
 
 
@@ -23,7 +24,7 @@ class Fault:
 
     def __str__(self) -> str:
         differ = f": recorded {self.recorded}, re-derived {self.derived}" if self.recorded or self.derived else ""
-        return f"{self.file}: {self.code}: {self.what}{differ}"
+        return plain(f"{self.file}: {self.code}: {self.what}{differ}")
 
 
 Faults: TypeAlias = Iterator[Fault]
