@@ -123,8 +123,8 @@ def report() -> str:
     )
     return "\n\n".join((
         f"Levels: {levels.gate:.0%} for the whole gate, of which the harm screen has {levels.harm:.1%} and each of "
-        f"four guards {levels.regression:.3%}; a guard passes what is worse by its margin in {levels.passing:.0%}. With "
-        "3 seeds the gate was told that 3 are enough.",
+        f"four guards {levels.regression:.3%}; a guard passes what is worse by its margin in {levels.passing:.0%}. "
+        "With 3 seeds the gate was told that 3 are enough.",
         "## Four tasks in fifteen languages", table(lines),
         "## Five tasks in twelve languages", table(other),
         "## Seeds that spread differently\n\nThe logarithm of a cell's deviation over seeds has itself a deviation of "

@@ -46,9 +46,7 @@ for one in boards.tables(task):
     if rows.empty:
         st.caption("No record tells which rows it read.")
     else:
-        st.caption(
-            "As the records say: commit of the data set, and a shortened SHA-256 over the rows as read."
-        )
+        st.caption("As the records say: commit of the data set, and a shortened SHA-256 over the rows as read.")
         parts.table(rows, f"rows-{task}-{table.metric}", f"Test rows of {task} by language", pinned=("language",))
     st.subheader("Tokenizers", anchor=False)
     figures = facts.tokenizers(one)
