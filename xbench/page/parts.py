@@ -50,7 +50,11 @@ def table(
     config = {
         str(column): st.column_config.NumberColumn(format="%.1f", help=(help or {}).get(str(column)))
         if pd.api.types.is_float_dtype(shown[column])
-        else st.column_config.Column(help=(help or {}).get(str(column)), pinned=column in pinned or None)
+        else st.column_config.Column(
+            help=(help or {}).get(str(column)),
+            pinned=column in pinned or None,
+            width=140 if column in pinned and not phone() else None,
+        )
         for column in shown.columns
         if pd.api.types.is_float_dtype(shown[column]) or column in pinned or column in (help or {})
     }
