@@ -6,17 +6,16 @@ Printed numbers come without intervals, from other recipes, other rules of selec
 stand beside a board's table, never in it: they have no column, no rank, and no share in what is compared.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from xbench import catalogue
+from xbench import catalogue, strict
 from xbench.board import Board, Column, Table
 from xbench.board.table import columns_of
 from xbench.errors import BadRecord, StoreError
@@ -154,7 +153,7 @@ def read(path: Path) -> tuple[Published, ...]:
     except OSError as cause:
         raise BadRecord(f"{path} cannot be read: {cause.strerror or cause}") from cause
     try:
-        tree = json.loads(raw, object_pairs_hook=_no_doubles, parse_constant=_no_constant)
+        tree = strict.loads(raw)
     except (ValueError, RecursionError) as cause:
         raise BadRecord(f"{path} is not JSON that can be trusted: {cause}") from cause
     schema = tree.get("schema") if isinstance(tree, dict) else None
@@ -167,17 +166,6 @@ def read(path: Path) -> tuple[Published, ...]:
         where = ".".join(str(step) for step in first["loc"])
         raise BadRecord(f"{path}: {where!r}: {first['msg']} ({cause.error_count()} faults)") from cause
     return tuple(_checked(path, file.task, result) for result in file.results)
-
-
-def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    tree = dict(pairs)
-    if len(tree) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return tree
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number that JSON knows")
 
 
 def _checked(path: Path, task: str, result: Published) -> Published:

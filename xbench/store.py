@@ -24,7 +24,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator
 
-from xbench import examples
+from xbench import examples, strict
 from xbench.errors import AlreadyRecorded, BadRecord, Unwritable
 from xbench.examples import appear
 from xbench.record import SCHEMA, Counts, ExamplesFile, Record, Run
@@ -170,7 +170,7 @@ def _at_once(raw: bytes) -> Record | None:
 def _suspect(path: Path, raw: bytes) -> None:
     """Look at a file closely, member by member. Raises BadRecord."""
     try:
-        tree = json.loads(raw, object_pairs_hook=_no_doubles, parse_constant=_no_constant)
+        tree = strict.loads(raw)
     except (ValueError, RecursionError) as cause:
         raise BadRecord(f"{path} is not JSON that can be trusted: {cause}") from cause
     schema = tree.get("schema") if isinstance(tree, dict) else None
@@ -270,17 +270,6 @@ def states(board: Path) -> list[tuple[str, int, int]]:
         except OSError:
             found.append((path[len(root) + 1 :], 0, 0))
     return found
-
-
-def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    tree = dict(pairs)
-    if len(tree) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return tree
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number that JSON knows")
 
 
 def _check_numbers(path: Path, record: Record) -> None:
