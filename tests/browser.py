@@ -89,6 +89,15 @@ class Sight:
         )
         return names
 
+    def shows(self, text: str) -> bool:
+        """Whether the first table comes to be called so; the address changes before the page does."""
+        for _ in range(WAIT // 100):
+            self.settle()
+            if any(text in name for name in self.tables()[:1]):
+                return True
+            self.page.wait_for_timeout(100)
+        return False
+
     def heads(self, place: int = 0) -> list[str]:
         """The names of a table's columns, as a screen reader gets them."""
         return self._texts(place, "thead tr", "th")[0]
