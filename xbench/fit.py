@@ -1,28 +1,26 @@
 """The one fine-tuning loop."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 import torch
-from torch import nn
 from transformers import PreTrainedModel
 
-from xbench.errors import BadOption, Diverged, DoesNotFit
+from xbench.errors import BadOption, Diverged, XbenchError
+from xbench.graphs import GraphedStepper
 from xbench.kinds import Feature, Kind, Setting
+from xbench.layouts import Reader
 from xbench.opening import Opened, put_on
-from xbench.pack import out_of_memory, pad
 from xbench.recipe import Recipe
 from xbench.selection import SOURCE_DEV, Jury
+from xbench.stepping import Item, Stepper
 
 LOOK = 10
 """Steps between two looks at the loss: reading it makes an accelerator wait."""
-
-Item = Sequence[Feature]
-"""What epochs shuffle and batches count: one feature, or all of an example's where the kind is grouped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +32,24 @@ class Fitted:
     tokens: int
     """Tokens the encoder read in training, padding left out."""
     seconds: float
-    """Wall time, with that of the jury."""
+    """Wall time, with that of the jury; its share of it where several were trained together."""
+    how: Mapping[str, str]
+    """Which path ran, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """A model to be fine-tuned, and all that decides what it learns."""
+
+    reader: Reader
+    kind: Kind
+    features: Sequence[Feature]
+    """With targets."""
+    setting: Setting
+    seed: int
+    jury: Jury
+    progress: Callable[[int, int, float], None] | None = None
+    """Hears (step, steps, mean loss of the last steps) every few steps."""
 
 
 def fit(
@@ -46,36 +61,90 @@ def fit(
     seed: int,
     device: torch.device | str,
     precision: str,
+    reader: Reader | None = None,
     jury: Jury | None = None,
     micro_batch: int = 0,
     progress: Callable[[int, int, float], None] | None = None,
 ) -> Fitted:
     """Fine-tune the opened model on features that carry targets, as `setting.recipe` says.
 
-    `precision` is fp32 or bf16 (autocast; the weights stay float32). The jury is asked every `select_every` steps, or
-    once an epoch, and at the end. Its judge of the source's dev split must be there where the recipe chooses by it or
-    has patience, and ends the training of the latter; no other judge changes what is learned. `micro_batch` items are
-    read at once, 0 = the whole batch: the loss of a batch is the mean over all its things either way. `progress` hears
-    (step, steps, mean loss of the last steps) every few steps. Equal calls leave equal weights on a CPU, bit for bit,
-    whoever sits in the jury, and torch's global generator is left as it was.
+    `precision` is fp32, tf32 or bf16 (autocast; the weights stay float32); `reader` reads batches padded unless another
+    is given. The jury is asked every `select_every` steps, or once an epoch, and at the end. Its judge of the source's
+    dev split must be there where the recipe chooses by it or has patience, and ends the training of the latter; no
+    other judge changes what is learned. `micro_batch` items are read at once, 0 = the whole batch: the loss of a batch
+    is the mean over all its things either way. `progress` hears (step, steps, mean loss of the last steps) every few
+    steps. Equal calls leave equal weights on a CPU, bit for bit, whoever sits in the jury, and torch's global generator
+    is left as it was.
 
     Raises DoesNotFit, Diverged, and BadOption where there is nothing to train on or to select by.
     """
-    recipe = setting.recipe
     device = torch.device(device)
-    items = _items(features, grouped=kind.grouped)
-    if not items:
-        raise BadOption("there is not one example to train on")
-    jury = jury or Jury()
-    if recipe.watches_dev and SOURCE_DEV not in jury.judges:
-        raise BadOption(f"recipe {recipe.name!r} looks at the dev split of the source, and there is none to score")
     put_on(opened, device)
-    half, at_once = precision == "bf16", micro_batch or recipe.batch
-    forked = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
-    with forked, _learning(opened.model, frozen=recipe.method == "frozen-embeddings"):
-        torch.manual_seed(seed)
-        stepper = _Stepper(opened, kind, setting, device=device, half=half, micro_batch=at_once)
-        return _loop(stepper, items, seed, jury, progress)
+    training = Training(
+        reader=reader or Reader(opened.model), kind=kind, features=features, setting=setting, seed=seed,
+        jury=jury or Jury(), progress=progress,
+    )  # fmt: skip
+    (fitted,) = fit_together([training], device=device, precision=precision, micro_batch=micro_batch)
+    if isinstance(fitted, XbenchError):
+        raise fitted
+    return fitted
+
+
+def fit_together(
+    trainings: Sequence[Training], *, device: torch.device, precision: str, micro_batch: int = 0
+) -> list[Fitted | XbenchError]:
+    """Fine-tune several models, on the device already, a step of each in turn: what it did, or why it failed.
+
+    Each learns what it would learn alone, bit for bit on a CPU. An accelerator that is too large for one fills up: each
+    has a stream of its own. One that fails does not stop the others.
+    """
+    took: list[Fitted | XbenchError | None] = [None] * len(trainings)
+    going = {
+        place: (_steps(training, device, precision, micro_batch, len(trainings)), _Turn(training.seed, device))
+        for place, training in enumerate(trainings)
+    }
+    while going:
+        for place, (steps, turn) in list(going.items()):
+            try:
+                with turn.taken():
+                    next(steps)
+                    while len(going) == 1:
+                        next(steps)
+            except StopIteration as done:
+                took[place] = done.value
+                del going[place]
+            except XbenchError as fault:
+                took[place] = fault
+                del going[place]
+    return [one for one in took if one is not None]
+
+
+class _Turn:
+    """What belongs to one training while others go on beside it: its random numbers, and its stream."""
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        self._devices = [device] if device.type == "cuda" else []
+        with torch.random.fork_rng(devices=self._devices):
+            torch.manual_seed(seed)
+            self._drawn = self._states()
+        self._stream = torch.cuda.Stream(device) if self._devices else None  # type: ignore[no-untyped-call]
+        if self._stream is not None:
+            self._stream.wait_stream(torch.cuda.current_stream(device))
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Draw this training's own numbers, on its own stream; torch's global generators are left as they were."""
+        with torch.random.fork_rng(devices=self._devices), torch.cuda.stream(self._stream):
+            torch.set_rng_state(self._drawn[0])
+            for place, state in zip(self._devices, self._drawn[1:], strict=True):
+                torch.cuda.set_rng_state(state, place)
+            try:
+                yield
+            finally:
+                self._drawn = self._states()
+
+    def _states(self) -> list[torch.Tensor]:
+        return [torch.get_rng_state(), *(torch.cuda.get_rng_state(place) for place in self._devices)]
 
 
 def planned_steps(recipe: Recipe, items: int) -> int:
@@ -121,104 +190,43 @@ def _batches(items: Sequence[Item], size: int, seed: int) -> Iterator[tuple[list
         epoch += 1
 
 
-def _loop(
-    stepper: "_Stepper",
-    items: Sequence[Item],
-    seed: int,
-    jury: Jury,
-    progress: Callable[[int, int, float], None] | None,
-) -> Fitted:
-    recipe = stepper.setting.recipe
-    steps = planned_steps(recipe, len(items))
-    began = time.perf_counter()
+def _steps(
+    training: Training, device: torch.device, precision: str, micro_batch: int, together: int
+) -> Generator[None, None, Fitted]:
+    """Fine-tune, with a pause after every optimizer step."""
+    recipe, jury, model = training.setting.recipe, training.jury, training.reader.model
+    items = _items(training.features, grouped=training.kind.grouped)
+    if not items:
+        raise BadOption("there is not one example to train on")
+    if recipe.watches_dev and SOURCE_DEV not in jury.judges:
+        raise BadOption(f"recipe {recipe.name!r} looks at the dev split of the source, and there is none to score")
+    steps, began = planned_steps(recipe, len(items)), time.perf_counter()
     losses: list[torch.Tensor] = []
     tokens = step = 0
-    for batch, epoch_ends in _batches(items, recipe.batch, seed):
-        losses.append(stepper.step(batch, rate_at(recipe, step, steps)))
-        tokens += sum(len(feature.ids) for item in batch for feature in item)
-        step += 1
-        due = step % recipe.select_every == 0 if recipe.select_every else epoch_ends
-        ask = bool(jury.judges) and (due or step == steps)
-        if step % LOOK == 0 or step == steps or ask:
-            mean = _finite(losses, step, recipe)
-            losses.clear()
-            if progress:
-                progress(step, steps, mean)
-        if ask:
-            jury.ask(step, stepper.trained)
-            stepper.opened.model.train()
-        if step == steps or (recipe.patience and jury.verdicts[SOURCE_DEV].worse >= recipe.patience):
-            break
-    return Fitted(steps=step, tokens=tokens, seconds=time.perf_counter() - began)
-
-
-class _Stepper:
-    """One optimizer step at a time."""
-
-    def __init__(
-        self, opened: Opened, kind: Kind, setting: Setting, *, device: torch.device, half: bool, micro_batch: int
-    ) -> None:
-        self.opened, self.kind, self.setting = opened, kind, setting
-        self.device, self.half, self.micro_batch = device, half, micro_batch
-        self.trained = {name: p for name, p in opened.model.named_parameters() if p.requires_grad}
-        matrices = [p for p in self.trained.values() if p.ndim > 1]
-        vectors = [p for p in self.trained.values() if p.ndim <= 1]  # biases and norms do not decay
-        self.optimizer = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": setting.recipe.decay}, {"params": vectors, "weight_decay": 0.0}],
-            lr=setting.recipe.rate,
-            betas=(0.9, 0.999),
-            eps=1e-8,
-            fused=True,
-        )
-        self.gradients = [*matrices, *vectors]
-
-    def step(self, batch: Sequence[Item], rate: float) -> torch.Tensor:
-        """Learn from one batch; its mean loss, on the device. Raises DoesNotFit."""
-        try:
-            loss = self._backward(batch)
-            nn.utils.clip_grad_norm_(self.gradients, self.setting.recipe.clip, foreach=True)
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
-        except (RuntimeError, MemoryError) as cause:
-            if not out_of_memory(cause):
-                raise
-            raise DoesNotFit(self._does_not_fit(batch)) from cause
-        return loss
-
-    def _backward(self, batch: Sequence[Item]) -> torch.Tensor:
-        """Gradients of the mean over all things of the batch, read in parts where it is larger than a micro-batch."""
-        if len(batch) <= self.micro_batch:
-            losses = self._losses(batch)
-            loss = losses.sum() / max(losses.numel(), 1)
-            loss.backward()  # type: ignore[no-untyped-call]
-            return loss.detach()
-        total, things = torch.zeros((), device=self.device), 0
-        for start in range(0, len(batch), self.micro_batch):
-            losses = self._losses(batch[start : start + self.micro_batch])
-            losses.sum().backward()  # type: ignore[no-untyped-call]
-            total += losses.detach().sum()
-            things += losses.numel()
-        # How many things there are is known only now; parts have different numbers of them, so no part can be averaged.
-        torch._foreach_div_([p.grad for p in self.gradients if p.grad is not None], float(max(things, 1)))
-        return total / max(things, 1)
-
-    def _losses(self, part: Sequence[Item]) -> torch.Tensor:
-        features = [feature for item in part for feature in item]
-        batch = pad(features, pad_id=self.setting.tokenizer.pad_token_id, device=self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            scores = self.kind.forward(self.opened.model, batch, self.setting)
-        return self.kind.loss(scores.float() if self.half else scores, batch)
-
-    def _does_not_fit(self, batch: Sequence[Item]) -> str:
-        at_once = min(len(batch), self.micro_batch)
-        longest = max(len(feature.ids) for item in batch for feature in item)
-        return (
-            f"{at_once} items of up to {longest} tokens at once do not fit into the memory of {self.device}. "
-            f"The batch stays {self.setting.recipe.batch}, and so does what is learned, if it is read in parts: "
-            f"--micro-batch {max(at_once // 2, 1)}"
-        )
+    with _learning(model, frozen=recipe.method == "frozen-embeddings"):
+        kind_of_step = GraphedStepper if device.type == "cuda" and training.reader.layout == "packed" else Stepper
+        stepper = kind_of_step(
+            training.reader, training.kind, training.setting, device=device, half=precision == "bf16",
+            micro_batch=micro_batch,
+        )  # fmt: skip
+        for batch, epoch_ends in _batches(items, recipe.batch, training.seed):
+            losses.append(stepper.step(batch, rate_at(recipe, step, steps)))
+            tokens += sum(len(feature.ids) for item in batch for feature in item)
+            step += 1
+            due = step % recipe.select_every == 0 if recipe.select_every else epoch_ends
+            ask = bool(jury.judges) and (due or step == steps)
+            if step % LOOK == 0 or step == steps or ask:
+                mean = _finite(losses, step, recipe)
+                losses.clear()
+                if training.progress:
+                    training.progress(step, steps, mean)
+            if ask:
+                jury.ask(step, stepper.trained)
+                model.train()
+            if step == steps or (recipe.patience and jury.verdicts[SOURCE_DEV].worse >= recipe.patience):
+                break
+            yield
+    return Fitted(steps=step, tokens=tokens, seconds=(time.perf_counter() - began) / together, how=stepper.how)
 
 
 def _finite(losses: Sequence[torch.Tensor], step: int, recipe: Recipe) -> float:

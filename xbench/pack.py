@@ -1,31 +1,37 @@
-"""Features -> batches: padded to the longest, on the device."""
+"""Features -> batches: padded to the longest, on the device, with the places of their tokens in a row."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from xbench.attention import Packing
 from xbench.kinds import IGNORE, Batch, Feature
 
 
-def pad(features: Sequence[Feature], *, pad_id: int, device: torch.device | str = "cpu") -> Batch:
-    """One batch of features, padded on the right to the longest of them.
+def pad(
+    features: Sequence[Feature], *, pad_id: int, device: torch.device | str = "cpu", packing: bool = False,
+    width: int = 0, fill: int = 0,
+) -> Batch:  # fmt: skip
+    """One batch of features, padded on the right to the longest of them, or to `width`.
 
     `ids`, `mask` and `types` have shape (features, tokens). Targets are stacked, (features,) or (features, 2); those
     that hold one label for each token are padded with IGNORE, (features, tokens). Either all features carry targets or
-    none does. A batch's examples are numbered as they come.
+    none does. A batch's examples are numbered as they come. `packing` is what readers need that do not pad;
+    `fill` tokens that belong nowhere then follow the last sequence.
     """
     lengths = np.fromiter((len(feature.ids) for feature in features), np.int64, len(features))
-    mask = np.arange(int(lengths.max())) < lengths[:, None]
+    mask = np.arange(width or int(lengths.max())) < lengths[:, None]
     ids = _fill(mask, pad_id, [feature.ids for feature in features])
     types = [feature.types for feature in features if feature.types is not None]
     targets = [feature.target for feature in features if feature.target is not None]
     seen: dict[int, int] = {}
     examples = np.array([seen.setdefault(feature.example, len(seen)) for feature in features])
 
-    def there(array: NDArray[np.int64]) -> torch.Tensor:
-        return torch.from_numpy(array).to(device, non_blocking=True)
+    def there(array: NDArray[Any]) -> torch.Tensor:
+        return _there(array, device)
 
     return Batch(
         ids=there(ids),
@@ -33,6 +39,41 @@ def pad(features: Sequence[Feature], *, pad_id: int, device: torch.device | str 
         types=there(_fill(mask, 0, types)) if types else None,
         targets=there(_targets(targets, lengths, mask)) if targets else None,
         examples=there(examples),
+        packing=_packing(lengths, mask.shape[1], device, width, fill) if packing else None,
+    )
+
+
+def _there(array: NDArray[Any], device: torch.device | str) -> torch.Tensor:
+    tensor = torch.from_numpy(array)
+    if torch.device(device).type != "cuda":
+        return tensor.to(device)
+    # Only a copy from pinned memory lets the host go on at once.
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def _packing(lengths: NDArray[np.int64], width: int, device: torch.device | str, longest: int, fill: int) -> Packing:
+    order = np.argsort(-lengths, kind="stable")
+    sizes = lengths[order]
+    different, numbers = np.unique(-sizes, return_counts=True)
+    runs = [*zip(numbers.tolist(), (-different).tolist(), strict=True)]
+    origins = order * width
+    if longest:
+        # The filler is one more sequence, of no token where the row is full, so that there is always one.
+        sizes, origins = np.append(sizes, fill), np.append(origins, 0)
+        runs += [(1, fill)] if fill else []
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    positions = np.arange(starts[-1]) - np.repeat(starts[:-1], sizes)
+    places = np.repeat(origins, sizes) + positions
+    places[len(places) - fill :] = lengths.size * width
+    positions[len(positions) - fill :] = 0  # there may be fewer positions than filler
+    return Packing(
+        order=_there(order, device),
+        places=_there(places, device),
+        positions=_there(positions, device),
+        runs=tuple(runs),
+        starts=_there(starts.astype(np.int32), device),
+        longest=longest or int(sizes[0]),
+        filled=longest > 0,
     )
 
 

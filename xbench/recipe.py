@@ -13,7 +13,7 @@ Selection: TypeAlias = Literal["source-dev", "last", "none", "oracle"]
 language the best on its own dev split, which is no zero-shot transfer any more. Where nothing is trained, oracle
 chooses the threshold of each language (mining)."""
 
-Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
+Precision: TypeAlias = Literal["auto", "fp32", "tf32", "bf16"]
 Method: TypeAlias = Literal["full", "frozen-embeddings"]
 Pooling: TypeAlias = Literal["own", "mean"]
 
@@ -48,7 +48,8 @@ class Recipe:
     nbest: int = 20
     """Start and end candidates that are combined (spans)."""
     precision: Precision = "auto"
-    """auto = bfloat16 autocast where the device is fast at it, else float32; the record says which."""
+    """auto = bfloat16 autocast where the device is fast at it, else float32; the record says which. tf32 = float32, but
+    a GPU rounds what it multiplies to 10 bits. Weights are float32 always."""
     selection: Selection = "source-dev"
     select_every: int = 0
     """Steps between two scores on the dev split; 0 = once an epoch."""

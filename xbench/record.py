@@ -164,7 +164,7 @@ class DataUsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Where the numbers come from. No field has a default: what is not known is said to be unknown."""
+    """Where the numbers come from. What is not known is said to be unknown; only what is new has a default."""
 
     xbench: str
     packages: Mapping[str, str]
@@ -172,7 +172,7 @@ class Provenance:
     platform: str
     device: str
     precision: str
-    """What was computed in: fp32 or bf16."""
+    """What was computed in: fp32, tf32 or bf16."""
     checkpoint: str
     checkpoint_revision: str
     weights: str
@@ -193,6 +193,9 @@ class Provenance:
     started: str
     ended: str
     """UTC, ISO 8601."""
+    how: Mapping[str, str] = field(default_factory=dict)
+    """Which path computed it, in words: layout of batches, vocabulary that was trained, and so on. Paths differ in
+    rounding only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -200,7 +200,8 @@ def _expected(record: Record) -> int:
     several = (record.scores, record.missing, record.selection.by_language.values(), record.tokenizer.values(), used)
     keyed = (
         record.selection.by_language, record.tokenizer, record.provenance.packages, record.provenance.test,
-        record.provenance.recipe, record.provenance.seeds, record.provenance.git or {}, record.metrics,
+        record.provenance.recipe, record.provenance.seeds, record.provenance.git or {}, record.provenance.how,
+        record.metrics,
     )  # fmt: skip
     members = sum(len(fields(one)) for one in single if one)
     for group in several:

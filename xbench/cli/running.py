@@ -1,4 +1,4 @@
-"""The verbs that train: `run` and `pretrain`."""
+"""`xbench run`."""
 
 import json
 import sys
@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from xbench.board import load_board
-from xbench.checkpoint import locate
 from xbench.cli.drawing import draw
 from xbench.cli.progress import progress
 from xbench.cli.regrets import draw_regrets
 from xbench.cli.words import codes, languages_of, needs_torch
-from xbench.encoder import Encoder
-from xbench.errors import BadOption, Unwritable
+from xbench.errors import BadOption
 from xbench.record import Record
 
 if TYPE_CHECKING:
     from xbench.runner import Order, Outcome, Plan
 
-Precision = Literal["auto", "fp32", "bf16"]
+Precision = Literal["auto", "fp32", "tf32", "bf16"]
 
-# Options that are long, or that both verbs have; they stand here so that the verbs read as lists.
+# Options that are long, or that `pretrain` has too; they stand here so that the verb reads as a list.
 Encoders = Annotated[
     list[str] | None,
     typer.Option(
@@ -67,23 +65,16 @@ AlsoSelect = Annotated[
 TrustRemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Execute code that a checkpoint brings.")]
 Data = Annotated[Path | None, typer.Option(help="A mirror (DIR/owner/name) to read instead of the Hub.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where it is computed.")]
-Text = Annotated[
-    list[str] | None,
+Layout = Annotated[
+    Literal["auto", "packed", "parts", "padded"],
     typer.Option(
-        help="Running text: REPO:CONFIG:SPLIT:COLUMN; `*` as CONFIG or COLUMN takes all, each a language. "
-        "May be given again."
+        help="How batches are read: in one row without padding, in parts of like length, or padded. auto takes the "
+        "first that gives this encoder's own scores; results differ by rounding only."
     ),
 ]
-Pairs = Annotated[
-    list[str] | None,
-    typer.Option(help="Translations: REPO:CONFIG:SPLIT:COLUMN,COLUMN; `en,*` pairs en with all. May be given again."),
-]
-Words = Annotated[
-    Literal["word", "bpe", "unigram"] | None, typer.Option(help="How text is cut into tokens.  [default: unigram]")
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Any other number: --set list names them. May be given again."),
+Deterministic = Annotated[
+    bool,
+    typer.Option("--deterministic", help="Take a GPU's kernels that give equal sums every time, though slower."),
 ]
 
 
@@ -108,6 +99,8 @@ def run(
     ] = None,
     also_select: AlsoSelect = None,
     micro_batch: MicroBatch = 0,
+    layout: Layout = "auto",
+    deterministic: Deterministic = False,
     trust_remote_code: TrustRemoteCode = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write the outcome as JSON on standard output.")] = False,
@@ -131,6 +124,7 @@ def run(
         codes(encoder), codes(task), suite=suite, recipe=recipe, source=source,
         seeds=tuple(dict.fromkeys(seed)) if seed else seeds, languages=languages_of(languages), data=data, board=board,
         limit_train=limit_train, limit_test=limit_test, device=device, precision=precision, micro_batch=micro_batch,
+        layout=layout, deterministic=deterministic,
         trust_remote_code=trust_remote_code, also_select=codes(also_select),
     )  # fmt: skip
     plan = runner.plan(order, fetch=not dry_run)
@@ -147,68 +141,6 @@ def run(
         print(said, file=sys.stderr)
         raise typer.Exit(130) from None
     _tell_outcome(outcome, order, as_json)
-
-
-def pretrain(
-    to: Annotated[Path, typer.Option(help="Folder that the checkpoint is written to; must not exist or be empty.")],
-    text: Text = None,
-    pairs: Pairs = None,
-    data: Data = None,
-    init: Annotated[
-        Path | None, typer.Option(help="A checkpoint folder to go on from, with its tokenizer and shape.")
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(help="Optimizer steps; 0 writes an untrained control.  [default: 3000]")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of weights, order and masks.  [default: 0]")] = None,
-    words: Words = None,
-    setting: Settings = None,
-    device: Device = "auto",
-) -> None:
-    """Pretrain an encoder: multilingual masked language modelling, with translation pairs where there are some.
-
-    What it writes is a checkpoint like any other: `xbench run --encoder FOLDER …` takes it.
-
-    \b
-    Examples:
-      xbench pretrain --to small --data MIRROR --text Davlan/sib200:*:train:text --steps 2000 --set vocabulary=8000
-      xbench pretrain --to small --text me/wiki:*:train:text --pairs me/bitext:default:train:en,* --set width=256
-    """
-    needs_torch()
-    from xbench import pretrain as training
-    from xbench.runner.facts import device_of
-
-    if setting == ["list"]:
-        shown = asdict(training.Pretraining()) | {"words": "unigram"}
-        typer.echo("\n".join(f"{name}={value}" for name, value in shown.items()))
-        return
-    chosen = {"steps": steps, "seed": seed, "words": words or "unigram"}
-    settings = training.with_settings(
-        {name: value for name, value in chosen.items() if value is not None}, setting or []
-    )
-    _make_empty(to)
-    device_of(device)
-    if init is not None:
-        locate(Encoder(name="init", checkpoint=str(init)))
-    corpus = training.read_corpus(data, text or [], pairs or [])
-    print(f"corpus: {', '.join(f'{name} {size:,}' for name, size in corpus.sizes().items())}", file=sys.stderr)
-    with progress() as watch:
-        watch.begin("pretraining", settings.steps)
-        training.pretrain(
-            corpus, settings, to, device=device, init=init, progress=lambda done, _, note: watch.advance(done, note)
-        )
-        watch.end()
-    typer.echo(f"{to}\nFine-tune it: xbench run --encoder {to} --recipe small --task …")
-
-
-def _make_empty(folder: Path) -> None:
-    """Make the folder that is written to at the end, so that what is wrong with it is told at the beginning."""
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise BadOption(f"{folder} is there already; nothing is overwritten. Name a new folder.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as cause:
-        raise Unwritable(f"cannot make the folder {folder}: {cause.strerror or cause}") from cause
 
 
 def _tell_plan(plan: "Plan", as_json: bool) -> None:

@@ -27,7 +27,7 @@ VERBS = {
     "suites": ("listing", "suites"),
     "recipes": ("listing", "recipes"),
     "languages": ("listing", "languages"),
-    "pretrain": ("running", "pretrain"),
+    "pretrain": ("pretraining", "pretrain"),
     "mirror": ("tools", "mirror"),
     "doctor": ("tools", "doctor"),
 }

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from xbench.attention import Packing
 from xbench.recipe import Recipe
 
 IGNORE = -100
@@ -50,6 +51,8 @@ class Batch:
     """(features,), (features, 2) or (features, tokens), the last padded with IGNORE."""
     examples: torch.Tensor
     """(features,): index of the example, counted from 0 within the batch."""
+    packing: Packing | None = None
+    """Where the tokens stand when they are read in one row; None where that was not asked for."""
 
     def inputs(self) -> dict[str, torch.Tensor]:
         """Keyword arguments for a transformers model."""

@@ -94,21 +94,23 @@ def run(
     encoders: str | Sequence[str] = (), tasks: str | Sequence[str] = (), *, suite: str = "", recipe: str = "",
     source: str = "", languages: str | Sequence[str] = "all", seeds: int | Sequence[int] = 0,
     data: str | Path | None = None, board: str | Path = LOCAL, limit_train: int = 0, limit_test: int = 0,
-    device: str = "auto", precision: Precision | None = None, micro_batch: int = 0, trust_remote_code: bool = False,
-    also_select: str | Sequence[str] = (), watch: Watch | None = None,
+    device: str = "auto", precision: Precision | None = None, micro_batch: int = 0, layout: str = "auto",
+    deterministic: bool = False, trust_remote_code: bool = False, also_select: str | Sequence[str] = (),
+    watch: Watch | None = None,
 ) -> Outcome:  # fmt: skip
     """Fine-tune encoders, score them in every target language, record it; runs that are finished are not run again.
 
     `encoders` and `tasks` are names, paths or Hub ids; `languages` codes, or "all"; `seeds` is how many, from 0 on, or
     which ones; 0 = as many as the suite says. `also_select` names rules of selection (source-dev, last, oracle) that
-    are recorded from the same fine-tuning, beside the recipe's own.
+    are recorded from the same fine-tuning, beside the recipe's own. `layout` is how batches are read (packed, parts,
+    padded, or auto); `deterministic` takes a GPU's slower kernels that give equal sums every time.
     Raises XbenchError where the order is wrong; a single run that fails is told in `Outcome.failed`.
     """
     wanted = order(
         _names(encoders), _names(tasks), suite=suite, recipe=recipe, seeds=seeds, source=source,
         languages=() if languages == "all" else _names(languages), data=Path(data) if data else None,
         board=Path(board), limit_train=limit_train, limit_test=limit_test,
-        device=device, precision=precision, micro_batch=micro_batch,
+        device=device, precision=precision, micro_batch=micro_batch, layout=layout, deterministic=deterministic,
         trust_remote_code=trust_remote_code, also_select=_names(also_select),
     )  # fmt: skip
     return carry_out(plan(wanted), wanted, watch or Silent())

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from xbench.kinds import Feature, Setting
-from xbench.opening import Opened, open_encoder
+from xbench.layouts import Reader, reader_of
+from xbench.opening import Opened, open_encoder, put_on
 from xbench.predict import predict
 from xbench.recipe import Recipe
 from xbench.runner import facts
@@ -24,11 +25,15 @@ class Bench:
     setting: Setting
     device: torch.device
     precision: str
+    reader: Reader
 
     def answers(self, examples: Sequence[Any]) -> tuple[list[Any], list[Feature]]:
         """A prediction for each example, and the features it was read from."""
         features = self.kind.encode(examples, self.setting, training=False)
-        scores = predict(self.opened, self.kind, features, self.setting, device=self.device, precision=self.precision)
+        scores = predict(
+            self.opened, self.kind, features, self.setting, device=self.device, precision=self.precision,
+            reader=self.reader,
+        )  # fmt: skip
         return self.kind.decode(scores, features, examples, self.setting), features
 
     def under(self, threshold: float) -> "Bench":
@@ -48,8 +53,12 @@ def bench_of(job: Job, order: Order, device: torch.device) -> Bench:
         labels=job.task.labels, recipe=job.recipe, tokenizer=opened.tokenizer, typed=opened.typed, limit=limit,
         pooling=opened.pooling if job.recipe.pooling == "own" else "mean",
     )  # fmt: skip
-    precision = facts.precision_of(job.recipe.precision, device, trained=job.kind.trained)
-    return Bench(kind=job.kind, opened=opened, setting=setting, device=device, precision=precision)
+    width = int(getattr(opened.model.config, "hidden_size", facts.WIDE))
+    precision = facts.precision_of(job.recipe.precision, device, trained=job.kind.trained, width=width)
+    facts.settle(device, precision, deterministic=order.deterministic)
+    put_on(opened, device)
+    reader = reader_of(opened, job.kind, setting, device=device, half=precision == "bf16", wanted=order.layout)
+    return Bench(kind=job.kind, opened=opened, setting=setting, device=device, precision=precision, reader=reader)
 
 
 def vectors(bench: Bench) -> str:

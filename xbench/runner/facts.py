@@ -1,5 +1,6 @@
 """What must be known of a run beside its scores: versions, device, data, weights, code."""
 
+import os
 import platform
 import resource
 import shlex
@@ -19,6 +20,9 @@ from xbench.recipe import Precision
 from xbench.record import DataUsed, Provenance, signature
 from xbench.runner.plan import Job
 
+WIDE = 256
+"""Hidden size from which on a CPU with AMX is faster in bf16 than the rounding costs."""
+
 PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "numpy", "pyarrow", "sentencepiece")
 
 
@@ -29,12 +33,37 @@ def device_of(wanted: str) -> torch.device:
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def precision_of(wanted: Precision, device: torch.device, *, trained: bool) -> Precision:
-    """fp32 or bf16. Auto takes bf16 where an accelerator computes in it and there is something to train."""
+def precision_of(wanted: Precision, device: torch.device, *, trained: bool, width: int = WIDE) -> Precision:
+    """fp32, tf32 or bf16. Auto takes bf16 where the device computes in it and there is something to train.
+
+    `width` is the encoder's: a CPU gains nothing by rounding small matrices. tf32 is fp32 where there is no GPU.
+    """
+    if wanted == "tf32" and device.type != "cuda":
+        return "fp32"
     if wanted != "auto":
         return wanted
     # Sentence vectors are compared to the last digit; nothing is gained there by fewer of them.
-    return "bf16" if trained and device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+    return "bf16" if trained and _computes_in_bf16(device, width) else "fp32"
+
+
+def _computes_in_bf16(device: torch.device, width: int) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return width >= WIDE and bool(torch.cpu._is_amx_tile_supported())
+
+
+def settle(device: torch.device, precision: str, *, deterministic: bool) -> None:
+    """Set what torch keeps for the whole process: how float32 is multiplied, and whether kernels may be random.
+
+    Some of a GPU's kernels add in whatever order threads come; with `deterministic` those that do not are taken, and
+    what has none fails. A CPU's are deterministic as they are.
+    """
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first called
+        torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(deterministic)
 
 
 def forget_peak(device: torch.device) -> None:
@@ -74,7 +103,7 @@ def signature_of(job: Job, train: DataUsed | None, vectors: str) -> str:
 
 def provenance(
     job: Job, opened: Opened, device: torch.device, precision: str, *, train: DataUsed | None, dev: DataUsed | None,
-    test: Mapping[str, DataUsed], started: str,
+    test: Mapping[str, DataUsed], started: str, how: Mapping[str, str],
 ) -> Provenance:  # fmt: skip
     """Where a record's numbers come from."""
     return Provenance(
@@ -98,6 +127,7 @@ def provenance(
         command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         started=started,
         ended=now(),
+        how=dict(how),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from xbench import catalogue
 from xbench.errors import BadOption
+from xbench.layouts import Layout
 from xbench.recipe import Precision, Selection
 
 RULES: tuple[Selection, ...] = ("source-dev", "last", "oracle")
@@ -33,6 +34,9 @@ class Order:
     precision: Precision | None = None
     """None = as the recipe says."""
     micro_batch: int = 0
+    layout: str = "auto"
+    """How batches are read: packed, parts, padded, or the best that an encoder can."""
+    deterministic: bool = False
     trust_remote_code: bool = False
     also_select: tuple[Selection, ...] = ()
     """Rules of selection that are recorded from the same fine-tuning, beside the recipe's own."""
@@ -48,6 +52,8 @@ class Order:
             wrong.append(f"seeds must be whole numbers from 0 on, each once, but are {list(self.seeds)}")
         if self.precision is not None and self.precision not in get_args(Precision):
             wrong.append(f"precision {self.precision!r} is none of {', '.join(get_args(Precision))}")
+        if self.layout not in ("auto", *get_args(Layout)):
+            wrong.append(f"layout {self.layout!r} is none of auto, {', '.join(get_args(Layout))}")
         if self.device not in ("auto", "cpu", "cuda"):
             wrong.append(f"device {self.device!r} is none of auto, cpu, cuda")
         if strange := [rule for rule in self.also_select if rule not in RULES]:

@@ -110,6 +110,7 @@ def _record(job: Job, work: Work, scored: Scored, zero_shot: Scored | None) -> R
         provenance=facts.provenance(
             job, bench.opened, bench.device, bench.precision, train=train, dev=dev,
             test={language: found.used for language, found in rows.items()}, started=work.started,
+            how=fitted.how if fitted else {"layout": bench.reader.said},
         ),
         examples=None,
         metrics={metric.name: metric.detail for metric in catalogue.metrics_of(job.task)},
@@ -127,7 +128,7 @@ def _fitted(job: Job, bench: Bench, order: Order, gold: Gold, jury: Jury, watch:
     watch.begin(f"fine-tuning {job.run}", 0)
     fitted = fit(
         bench.opened, bench.kind, features, bench.setting, seed=job.run.seed, device=bench.device,
-        precision=bench.precision, micro_batch=order.micro_batch, jury=jury,
+        precision=bench.precision, reader=bench.reader, micro_batch=order.micro_batch, jury=jury,
         progress=lambda step, steps, loss: watch.advance(step, f"of {steps} steps, loss {loss:.3f}"),
     )  # fmt: skip
     watch.end()

@@ -1,0 +1,229 @@
+"""How an encoder reads a batch: without padding where it can, in parts of like length where not, or padded.
+
+Whatever the layout, a kind hands over a padded batch and gets the scores of one, by each architecture's own head: only
+what stands below the head is run otherwise. Whether a layout gives an architecture's own scores is tried, not known.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Literal, TypeAlias, cast, get_args
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import pad as widened
+from transformers import PreTrainedModel
+
+from xbench.attention import PACKED, Packing
+from xbench.errors import BadOption
+from xbench.kinds import Batch, Feature, Kind, Setting
+from xbench.opening import Opened, first_position
+from xbench.pack import pad
+
+Layout: TypeAlias = Literal["packed", "parts", "padded"]
+
+PARTS = 4
+"""Parts that a batch is cut into, sorted by length, where an encoder needs padding."""
+
+WASTE = 1.1
+"""Tokens with padding to tokens without, above which parts are worth their while."""
+
+TRIED = (150, 9, 33, 9, 3)
+"""Lengths of the sequences a layout is tried on: two are equal, one is longer than the windows of local attention."""
+
+APART = {False: 1e-4, True: 0.1}
+"""Half precision or not -> most that two layouts' scores may differ, as a share of the largest. Rounding is a hundred
+times smaller; what reads across sequences, or counts positions wrongly, is larger in float32, where it is tried too."""
+
+
+class Reader:
+    """A model, and the layout in which it reads batches."""
+
+    def __init__(self, model: PreTrainedModel, layout: Layout = "padded", why: str = "") -> None:
+        self.model, self.layout = model, layout
+        self.why = why
+        """Why it is not `packed`; empty where it is, or where nobody asked for it."""
+        encoder = cast(PreTrainedModel, model.base_model)
+        self._way: _Packed | _Parts | None = None
+        if layout != "padded":
+            self._way = _Packed(encoder) if layout == "packed" else _Parts(encoder)
+
+    @property
+    def said(self) -> str:
+        """The layout, and why it is no better one."""
+        return f"{self.layout} ({self.why})" if self.why else self.layout
+
+    def scores(self, kind: Kind, batch: Batch, setting: Setting, model: nn.Module | None = None) -> torch.Tensor:
+        """What `kind.forward` gives for the batch. `model` is what wraps the reader's own, where something does."""
+        asked: Any = model or self.model
+        if self._way is None:
+            return kind.forward(asked, batch, setting)
+        with _reading(cast(PreTrainedModel, self.model.base_model), self._way, batch):
+            return kind.forward(asked, batch, setting)
+
+
+def reader_of(
+    opened: Opened, kind: Kind, setting: Setting, *, device: torch.device, half: bool, wanted: str = "auto"
+) -> Reader:
+    """The best layout in which the opened model, on its device already, gives the scores it gives padded.
+
+    Tried on a few made-up sequences, in float32 and, with `half`, under bf16 autocast. Raises BadOption for a layout
+    that does not exist, or that was asked for by name and cannot be had.
+    """
+    if wanted not in ("auto", *get_args(Layout)):
+        raise BadOption(f"unknown layout {wanted!r}: there are auto, {', '.join(get_args(Layout))}")
+    plain, whys = Reader(opened.model), list[str]()
+    if wanted == "padded":
+        return plain
+    features = _made_up(setting)
+    batch = pad(features, pad_id=setting.tokenizer.pad_token_id, device=device, packing=True)
+    layouts: tuple[Layout, ...] = ("packed", "parts") if wanted == "auto" else (wanted,)  # type: ignore[assignment]
+    for layout in layouts:
+        why = _cannot(opened.model, layout)
+        for lower in (False, True) if half else (False,):
+            why = why or _differs(Reader(opened.model, layout), plain, kind, batch, setting, half=lower)
+        if not why:
+            return Reader(opened.model, layout, "; ".join(whys))
+        whys.append(f"not {layout}: {why}")
+    if wanted != "auto":
+        raise BadOption(f"{opened.checkpoint} cannot be read in the layout {wanted}: {why}. Say --layout auto")
+    return Reader(opened.model, "padded", "; ".join(whys))
+
+
+def _cannot(model: PreTrainedModel, layout: Layout) -> str:
+    if layout == "packed" and not model._supports_attention_backend:
+        return f"{type(model).__name__} computes attention itself, not through transformers' interface"
+    return ""
+
+
+def _made_up(setting: Setting) -> list[Feature]:
+    """Sequences of ordinary tokens, each an example of its own."""
+    tokenizer = setting.tokenizer
+    ordinary = np.setdiff1d(np.arange(tokenizer.vocab_size), np.array(tokenizer.all_special_ids))
+    drawn = np.random.default_rng(0)
+    lengths = [min(length, setting.limit) for length in TRIED]
+    ids = [drawn.choice(ordinary, length).astype(np.int32) for length in lengths]
+    types = [np.repeat(np.arange(2, dtype=np.int32), (length - length // 2, length // 2)) for length in lengths]
+    return [
+        Feature(row, kinds if setting.typed else None, place)
+        for place, (row, kinds) in enumerate(zip(ids, types, strict=True))
+    ]
+
+
+def _differs(one: Reader, other: Reader, kind: Kind, batch: Batch, setting: Setting, *, half: bool) -> str:
+    """How the scores of two readers differ beyond rounding; empty where they do not."""
+    was = one.model.training
+    one.model.train(False)
+    try:
+        with torch.inference_mode(), torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=half):
+            ours, theirs = (reader.scores(kind, batch, setting).float() for reader in (one, other))
+    except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, KeyError) as cause:
+        return f"{type(one.model).__name__} fails in it: {str(cause).splitlines()[0] if str(cause) else cause!r}"
+    finally:
+        one.model.train(was)
+    if kind.per_token:
+        there = batch.mask.bool()
+        ours, theirs = ours[there], theirs[there]
+    apart = float((ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-12))
+    return "" if apart <= APART[half] else f"its scores are {apart:.1e} of the largest apart from padded ones"
+
+
+@contextmanager
+def _reading(encoder: PreTrainedModel, way: "_Packed | _Parts", batch: Batch) -> Iterator[None]:
+    """Have the encoder read this batch another way; calls with any other input go to its own forward."""
+    packing, own = batch.packing, encoder.forward
+    if packing is None:
+        raise ValueError("a reader that does not pad needs batches that are made with packing=True")
+
+    def forward(*given: Any, **more: Any) -> Any:
+        more |= dict(zip(way.takes, given, strict=False))
+        return way.run(own, packing, more) if more.get("input_ids") is batch.ids else own(**more)
+
+    encoder.forward = forward
+    try:
+        yield
+    finally:
+        del encoder.forward
+
+
+class _Packed:
+    """All sequences of a batch in one row; zeros come back where there is padding."""
+
+    def __init__(self, encoder: PreTrainedModel) -> None:
+        self.encoder = encoder
+        self.first = first_position(encoder)
+        self.takes = tuple(inspect.signature(encoder.forward).parameters)
+
+    def run(self, own: Callable[..., Any], packing: Packing, more: dict[str, Any]) -> Any:
+        ids = more["input_ids"]
+        more |= {"attention_mask": None, "input_ids": _row(ids, packing), "packing": packing}
+        more["position_ids"] = (packing.positions + self.first)[None]
+        if "token_type_ids" in self.takes:
+            # Given or not: some architectures take zeros for it from a table that is as long as their positions.
+            types = more.get("token_type_ids")
+            more["token_type_ids"] = _row(torch.zeros_like(ids) if types is None else types, packing)
+        said = self.encoder.config._attn_implementation
+        self.encoder.config._attn_implementation = PACKED
+        try:
+            found = own(**more)
+        finally:
+            self.encoder.config._attn_implementation = said
+        _turn(found, lambda states: _grid(states, packing, ids.shape))
+        if found.get("pooler_output") is not None:
+            found["pooler_output"] = self.encoder.pooler(found["last_hidden_state"])  # type: ignore[operator]
+        return found
+
+
+class _Parts:
+    """The sequences of a batch in a few parts of like length, one after the other."""
+
+    def __init__(self, encoder: PreTrainedModel) -> None:
+        self.takes = tuple(inspect.signature(encoder.forward).parameters)
+
+    def run(self, own: Callable[..., Any], packing: Packing, more: dict[str, Any]) -> Any:
+        lengths = [length for number, length in packing.runs for _ in range(number)]
+        wasteful = len(lengths) * lengths[0] > WASTE * sum(lengths)
+        width = more["input_ids"].shape[1]
+        founds, begin = [], 0
+        for part in packing.order.chunk(PARTS if wasteful else 1):
+            longest = lengths[begin]
+            begin += len(part)
+            found = own(**{name: _cut(value, part, longest) for name, value in more.items()})
+            founds.append(_turn(found, partial(widened, pad=(0, 0, 0, width - longest))))
+        back = packing.order.argsort()
+        for name, first in list(founds[0].items()):
+            parts = [found[name] for found in founds]
+            founds[0][name] = (
+                tuple(torch.cat(level)[back] for level in zip(*parts, strict=True))
+                if isinstance(first, tuple)
+                else torch.cat(parts)[back]
+            )
+        return founds[0]
+
+
+def _row(grid: torch.Tensor, packing: Packing) -> torch.Tensor:
+    """(sequences, tokens) -> (1, all tokens)."""
+    places = packing.places.clamp_max(grid.numel() - 1) if packing.filled else packing.places
+    return grid.flatten()[places][None]
+
+
+def _grid(row: torch.Tensor, packing: Packing, shape: torch.Size) -> torch.Tensor:
+    """(1, all tokens, hidden) -> (sequences, tokens, hidden)."""
+    # What belongs nowhere has a place of its own at the end, which is then left out.
+    nowhere = row.new_zeros(shape.numel() + packing.filled, row.shape[-1])
+    return nowhere.index_copy(0, packing.places, row[0])[: shape.numel()].view(*shape, -1)
+
+
+def _cut(value: Any, part: torch.Tensor, longest: int) -> Any:
+    """Some rows of what has one row a sequence, no longer than need be; anything else as it is."""
+    return value[part, :longest] if isinstance(value, torch.Tensor) else value
+
+
+def _turn(found: Any, states: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """Change all hidden states in what an encoder gave, in place."""
+    found["last_hidden_state"] = states(found["last_hidden_state"])
+    if found.get("hidden_states") is not None:
+        found["hidden_states"] = tuple(map(states, found["hidden_states"]))
+    return found

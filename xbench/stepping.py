@@ -1,0 +1,119 @@
+"""One optimizer step: a batch in, its mean loss out, and weights that have moved."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import torch
+from torch import nn
+
+from xbench.errors import DoesNotFit
+from xbench.kinds import Batch, Feature, Kind, Setting
+from xbench.layouts import Reader
+from xbench.pack import out_of_memory, pad
+
+Item: TypeAlias = Sequence[Feature]
+"""What epochs shuffle and batches count: one feature, or all of an example's where the kind is grouped."""
+
+
+class Stepper:
+    """Takes optimizer steps: AdamW (Loshchilov and Hutter 2019), gradients clipped to a norm, the rate told each time.
+
+    Weights and the optimizer's moments are float32; with `half` the encoder computes under bf16 autocast.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        kind: Kind,
+        setting: Setting,
+        *,
+        device: torch.device,
+        half: bool = False,
+        micro_batch: int = 0,
+        capturable: bool = False,
+    ) -> None:
+        self.reader, self.kind, self.setting = reader, kind, setting
+        self.device, self.half = device, half
+        self.micro_batch = micro_batch or setting.recipe.batch
+        self.trained = {name: p for name, p in reader.model.named_parameters() if p.requires_grad}
+        """What the jury keeps of the weights that it finds best."""
+        matrices = [parameter for parameter in self.trained.values() if parameter.ndim > 1]
+        vectors = [parameter for parameter in self.trained.values() if parameter.ndim <= 1]  # biases, norms: no decay
+        self.optimizer = torch.optim.AdamW(
+            [{"params": matrices, "weight_decay": setting.recipe.decay}, {"params": vectors, "weight_decay": 0.0}],
+            # A recorded step reads the rate from the device.
+            lr=torch.tensor(setting.recipe.rate, device=device) if capturable else setting.recipe.rate,
+            betas=(0.9, 0.999),
+            eps=1e-8,
+            fused=True,
+            capturable=capturable,
+        )
+        self.learning = [*matrices, *vectors]
+
+    @property
+    def how(self) -> dict[str, str]:
+        """Which path runs, in words."""
+        return {"layout": self.reader.said}
+
+    def step(self, items: Sequence[Item], rate: float) -> torch.Tensor:
+        """Learn from one batch of items; its mean loss, on the device, shape (). Raises DoesNotFit."""
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+        try:
+            return self._learn(items)
+        except (RuntimeError, MemoryError) as cause:
+            if not out_of_memory(cause):
+                raise
+            raise DoesNotFit(self._does_not_fit(items)) from cause
+
+    def _learn(self, items: Sequence[Item]) -> torch.Tensor:
+        loss = self._backward(items)
+        self._move()
+        return loss
+
+    def _move(self) -> None:
+        """Take the step that the gradients ask for, and forget them."""
+        nn.utils.clip_grad_norm_(self.learning, self.setting.recipe.clip, foreach=True)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def _backward(self, items: Sequence[Item]) -> torch.Tensor:
+        """Gradients of the mean over all things of the batch, read in parts where it is larger than a micro-batch."""
+        if len(items) <= self.micro_batch:
+            losses = self.losses(self.batch(items))
+            loss = losses.sum() / max(losses.numel(), 1)
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss.detach()
+        total, things = torch.zeros((), device=self.device), 0
+        for start in range(0, len(items), self.micro_batch):
+            losses = self.losses(self.batch(items[start : start + self.micro_batch]))
+            losses.sum().backward()  # type: ignore[no-untyped-call]
+            total += losses.detach().sum()
+            things += losses.numel()
+        # How many things there are is known only now; parts have different numbers of them, so no part can be averaged.
+        torch._foreach_div_([p.grad for p in self.learning if p.grad is not None], float(max(things, 1)))
+        return total / max(things, 1)
+
+    def batch(self, items: Sequence[Item]) -> Batch:
+        """The items' features on the device, with what the reader's layout needs."""
+        features = [feature for item in items for feature in item]
+        pad_id = self.setting.tokenizer.pad_token_id
+        return pad(features, pad_id=pad_id, device=self.device, packing=self.reader.layout != "padded")
+
+    def losses(self, batch: Batch) -> torch.Tensor:
+        """The loss of each thing that is learned, in float32, shape (things,)."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            scores = self.reader.scores(self.kind, batch, self.setting)
+        return self.kind.loss(scores.float() if self.half else scores, batch)
+
+    def _does_not_fit(self, items: Sequence[Item]) -> str:
+        at_once = min(len(items), self.micro_batch)
+        longest = max(len(feature.ids) for item in items for feature in item)
+        return (
+            f"{at_once} items of up to {longest} tokens at once do not fit into the memory of {self.device}. "
+            f"The batch stays {self.setting.recipe.batch}, and so does what is learned, if it is read in parts: "
+            f"--micro-batch {max(at_once // 2, 1)}"
+        )
