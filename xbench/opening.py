@@ -1,6 +1,5 @@
 """Open an encoder: its tokenizer, and its model with the head of a kind, by transformers' own classes."""
 
-import hashlib
 import inspect
 import json
 import logging
@@ -23,6 +22,7 @@ from xbench.encoder import Encoder
 from xbench.errors import DoesNotFit, EncoderError, NotACheckpoint, UnknownArchitecture, near
 from xbench.kinds import Kind
 from xbench.pack import out_of_memory
+from xbench.tokens import tokenizer_hash
 
 PRETRAINED = ("ForMaskedLM", "ForPreTraining", "WithLMHeadModel")
 """Ends of the names of classes whose weights beside the encoder's come from pre-training, not from another task. Some
@@ -77,7 +77,7 @@ def open_encoder(
         config = _config(located.folder, trust_remote_code)
         auto = _auto(kind, config)
         tokenizer = _tokenizer(located.folder, trust_remote_code)
-        hashed = _tokenizer_hash(tokenizer)
+        hashed = tokenizer_hash(tokenizer)
         _name_outputs(config, kind.outputs(labels), labels)
         model = _model(auto, config, located.folder, seed=seed, trust=trust_remote_code)
     _check_vocabulary(tokenizer, model, located.folder)
@@ -256,32 +256,18 @@ def _space_before_words(tokenizer: PreTrainedTokenizerBase) -> None:
         backend.normalizer = normalizers.Sequence([*before, normalizers.Prepend(" ")])
 
 
-def _tokenizer_hash(tokenizer: PreTrainedTokenizerBase) -> str:
-    """SHA-256 over a tokenizer: its whole pipeline where that can be written down, else vocabulary and merges."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is not None:
-        said = json.loads(backend.to_str())
-        said.pop("truncation", None)  # what the last call asked for, not what the tokenizer is
-        said.pop("padding", None)
-    else:
-        merges = getattr(tokenizer, "bpe_ranks", {})
-        said = {
-            "class": type(tokenizer).__name__,
-            "vocabulary": tokenizer.get_vocab(),
-            "merges": sorted((" ".join(pair), rank) for pair, rank in merges.items()),
-            "settings": {key: value for key, value in tokenizer.init_kwargs.items() if isinstance(value, bool | int)},
-        }
-    return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+def first_position(model: PreTrainedModel) -> int:
+    """Number of a sequence's first position: RoBERTa and its like count on from the padding's own, others from 0."""
+    for name, module in model.base_model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            return int(module.padding_idx) + 1
+    return 0
 
 
 def _positions(model: PreTrainedModel) -> int:
-    """Most tokens that the model's positions allow."""
-    most = int(getattr(model.config, "max_position_embeddings", None) or 1_000_000)
-    for name, module in model.base_model.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
-            # RoBERTa's way: the rows up to the padding's own are never a position.
-            most = min(most, module.num_embeddings - module.padding_idx - 1)
-    return most
+    """Most tokens that the model's positions allow; rows of a table before the first position are never one."""
+    said = getattr(model.config, "max_position_embeddings", None)
+    return int(said) - first_position(model) if said else 1_000_000
 
 
 @contextmanager
