@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from xbench.attention import PACKED, Packing
 from xbench.errors import BadOption
 from xbench.kinds import Batch, Feature, Kind, Setting
-from xbench.opening import Opened, first_position
+from xbench.opening import Opened, blocks_of, first_position
 from xbench.pack import pad
 
 Layout: TypeAlias = Literal["packed", "parts", "padded"]
@@ -90,6 +90,12 @@ def reader_of(
     if wanted != "auto":
         raise BadOption(f"{opened.checkpoint} cannot be read in the layout {wanted}: {why}. Say --layout auto")
     return Reader(opened.model, "padded", "; ".join(whys))
+
+
+def compile_blocks(model: PreTrainedModel) -> None:
+    """Have torch.compile make each block of a model anew when it is first run, once for batches of all sizes."""
+    for block in blocks_of(model):
+        block.compile(dynamic=True)
 
 
 def _cannot(model: PreTrainedModel, layout: Layout) -> str:

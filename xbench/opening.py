@@ -264,6 +264,13 @@ def first_position(model: PreTrainedModel) -> int:
     return 0
 
 
+def blocks_of(model: PreTrainedModel) -> list[nn.Module]:
+    """The parts that a model repeats layer after layer: whole layers, or what stands beside each other in them."""
+    layers = getattr(model.config, "num_hidden_layers", 0)
+    lists = [module for module in model.base_model.modules() if isinstance(module, nn.ModuleList)]
+    return [block for module in lists if len(module) == layers for block in module]
+
+
 def _positions(model: PreTrainedModel) -> int:
     """Most tokens that the model's positions allow; rows of a table before the first position are never one."""
     said = getattr(model.config, "max_position_embeddings", None)

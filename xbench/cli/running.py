@@ -76,6 +76,18 @@ Deterministic = Annotated[
     bool,
     typer.Option("--deterministic", help="Take a GPU's kernels that give equal sums every time, though slower."),
 ]
+Compile = Annotated[
+    bool, typer.Option("--compile", help="Have torch.compile work on the encoder first: a minute for faster steps.")
+]
+AtOnce = Annotated[
+    int,
+    typer.Option(
+        "--seeds-at-once",
+        min=0,
+        show_default=False,
+        help="Seeds that are fine-tuned at once. As many as a GPU's memory holds, one on a CPU, if not given.",
+    ),
+]
 
 
 def run(
@@ -101,6 +113,8 @@ def run(
     micro_batch: MicroBatch = 0,
     layout: Layout = "auto",
     deterministic: Deterministic = False,
+    compiled: Compile = False,
+    seeds_at_once: AtOnce = 0,
     trust_remote_code: TrustRemoteCode = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write the outcome as JSON on standard output.")] = False,
@@ -124,7 +138,7 @@ def run(
         codes(encoder), codes(task), suite=suite, recipe=recipe, source=source,
         seeds=tuple(dict.fromkeys(seed)) if seed else seeds, languages=languages_of(languages), data=data, board=board,
         limit_train=limit_train, limit_test=limit_test, device=device, precision=precision, micro_batch=micro_batch,
-        layout=layout, deterministic=deterministic,
+        layout=layout, deterministic=deterministic, compiled=compiled, at_once=seeds_at_once,
         trust_remote_code=trust_remote_code, also_select=codes(also_select),
     )  # fmt: skip
     plan = runner.plan(order, fetch=not dry_run)

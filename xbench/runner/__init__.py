@@ -11,6 +11,7 @@ from xbench.record import Record, Run
 from xbench.runner.gold import Gold
 from xbench.runner.order import Order, order
 from xbench.runner.plan import Job, Plan, plan
+from xbench.runner.teams import together
 from xbench.runner.watch import Silent, Watch
 from xbench.runner.work import perform
 
@@ -46,11 +47,11 @@ def carry_out(plan: Plan, order: Order, watch: Watch) -> Outcome:
     ran: list[tuple[Path, Record]] = []
     failed: list[Failed] = []
     groups = _checked(plan, gold, watch, failed)
-    for number, group in enumerate(groups, 1):
-        watch.say(f"[{number}/{len(groups)}] {', '.join(str(job.run) for job in group)}")
-        left = list(group)
+    for number, team in enumerate(teams := together(groups, order), 1):
+        left = [job for group in team for job in group]
+        watch.say(f"[{number}/{len(teams)}] {', '.join(str(job.run) for job in left)}")
         try:
-            for job, what in perform(group, order, gold, watch):
+            for job, what in perform(team, order, gold, watch):
                 left.remove(job)
                 if isinstance(what, Path):
                     ran.append((what, store.read(what)))
@@ -95,15 +96,16 @@ def run(
     source: str = "", languages: str | Sequence[str] = "all", seeds: int | Sequence[int] = 0,
     data: str | Path | None = None, board: str | Path = LOCAL, limit_train: int = 0, limit_test: int = 0,
     device: str = "auto", precision: Precision | None = None, micro_batch: int = 0, layout: str = "auto",
-    deterministic: bool = False, trust_remote_code: bool = False, also_select: str | Sequence[str] = (),
-    watch: Watch | None = None,
+    deterministic: bool = False, compiled: bool = False, at_once: int = 0, trust_remote_code: bool = False,
+    also_select: str | Sequence[str] = (), watch: Watch | None = None,
 ) -> Outcome:  # fmt: skip
     """Fine-tune encoders, score them in every target language, record it; runs that are finished are not run again.
 
     `encoders` and `tasks` are names, paths or Hub ids; `languages` codes, or "all"; `seeds` is how many, from 0 on, or
     which ones; 0 = as many as the suite says. `also_select` names rules of selection (source-dev, last, oracle) that
     are recorded from the same fine-tuning, beside the recipe's own. `layout` is how batches are read (packed, parts,
-    padded, or auto); `deterministic` takes a GPU's slower kernels that give equal sums every time.
+    padded, or auto); `deterministic` takes a GPU's slower kernels that give equal sums every time; `compiled` has
+    torch.compile work on the encoder first; `at_once` is how many seeds are fine-tuned at once, 0 = what suits.
     Raises XbenchError where the order is wrong; a single run that fails is told in `Outcome.failed`.
     """
     wanted = order(
@@ -111,6 +113,7 @@ def run(
         languages=() if languages == "all" else _names(languages), data=Path(data) if data else None,
         board=Path(board), limit_train=limit_train, limit_test=limit_test,
         device=device, precision=precision, micro_batch=micro_batch, layout=layout, deterministic=deterministic,
+        compiled=compiled, at_once=at_once,
         trust_remote_code=trust_remote_code, also_select=_names(also_select),
     )  # fmt: skip
     return carry_out(plan(wanted), wanted, watch or Silent())

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from xbench.kinds import Feature, Setting
-from xbench.layouts import Reader, reader_of
+from xbench.layouts import Reader, compile_blocks, reader_of
 from xbench.opening import Opened, open_encoder, put_on
 from xbench.predict import predict
 from xbench.recipe import Recipe
@@ -57,6 +57,8 @@ def bench_of(job: Job, order: Order, device: torch.device) -> Bench:
     precision = facts.precision_of(job.recipe.precision, device, trained=job.kind.trained, width=width)
     facts.settle(device, precision, deterministic=order.deterministic)
     put_on(opened, device)
+    if order.compiled:
+        compile_blocks(opened.model)
     reader = reader_of(opened, job.kind, setting, device=device, half=precision == "bf16", wanted=order.layout)
     return Bench(kind=job.kind, opened=opened, setting=setting, device=device, precision=precision, reader=reader)
 

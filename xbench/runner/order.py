@@ -37,6 +37,10 @@ class Order:
     layout: str = "auto"
     """How batches are read: packed, parts, padded, or the best that an encoder can."""
     deterministic: bool = False
+    compiled: bool = False
+    """Whether torch.compile makes the encoder's blocks faster before they are run."""
+    at_once: int = 0
+    """Seeds that are fine-tuned at once; 0 = as many as a GPU's memory holds, one on a CPU."""
     trust_remote_code: bool = False
     also_select: tuple[Selection, ...] = ()
     """Rules of selection that are recorded from the same fine-tuning, beside the recipe's own."""
@@ -45,7 +49,7 @@ class Order:
         """Say at once all that makes no sense."""
         wrong = [
             f"{name} must not be negative, but is {getattr(self, name)}"
-            for name in ("limit_train", "limit_test", "micro_batch")
+            for name in ("limit_train", "limit_test", "micro_batch", "at_once")
             if getattr(self, name) < 0
         ]
         if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) < len(self.seeds):

@@ -1,12 +1,13 @@
 """One fine-tuning, and the scores of every job that shares it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xbench import catalogue, store
-from xbench.errors import BadOption, XbenchError
-from xbench.fit import Fitted, fit
+from xbench.errors import BadOption, DoesNotFit, XbenchError
+from xbench.fit import Fitted, Training, fit_together
 from xbench.record import Cost, Record
 from xbench.runner import choosing, facts
 from xbench.runner.bench import Bench, bench_of, vectors
@@ -14,6 +15,7 @@ from xbench.runner.gold import Gold
 from xbench.runner.order import Order
 from xbench.runner.plan import Job
 from xbench.runner.scoring import Scored
+from xbench.runner.teams import seats
 from xbench.runner.watch import Watch
 from xbench.selection import SOURCE_DEV, Jury
 
@@ -35,36 +37,85 @@ class Work:
     """Whether several jobs share it."""
 
 
-def perform(group: Sequence[Job], order: Order, gold: Gold, watch: Watch) -> Iterator[tuple[Job, Path | XbenchError]]:
-    """Fine-tune once, score every job, write their records. Gives each job's record, or why it has none.
+def perform(
+    team: Sequence[Sequence[Job]], order: Order, gold: Gold, watch: Watch
+) -> Iterator[tuple[Job, Path | XbenchError]]:
+    """Fine-tune an encoder for each group, several seeds at once where that is wanted, score every job and record it.
 
-    Raises XbenchError where the fine-tuning that all of them need fails.
+    Gives each job's record, or why it has none. The groups of a team differ in their seeds only. Those that do not fit
+    into the memory together are done one by one.
     """
+    left = list(team)
+    while left:
+        alone: list[Sequence[Job]] = []
+        with ExitStack() as stack:
+            starts: list[_Start] = []
+            while left and (not starts or len(starts) < seats(starts[0].bench, order)):
+                group = left.pop(0)
+                try:
+                    starts.append(_start(group, order, gold, watch, stack))
+                except XbenchError as fault:
+                    yield from ((job, fault) for job in group)
+            for start, fitted in zip(starts, _fitted(starts, order, gold, watch), strict=True):
+                if isinstance(fitted, DoesNotFit) and len(starts) > 1:
+                    alone.append(start.group)
+                elif isinstance(fitted, XbenchError):
+                    yield from ((job, fitted) for job in start.group)
+                else:
+                    yield from _recorded(start, fitted, order, gold, watch)
+        if alone:
+            watch.say(f"note: {len(starts)} seeds at once do not fit into the memory; going on one by one")
+            order, left = replace(order, at_once=1), [*alone, *left]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Start:
+    """What is set up before a group's encoder is fine-tuned."""
+
+    group: Sequence[Job]
+    bench: Bench
+    turns: Sequence[choosing.Turn]
+    jury: Jury
+    worth_it: bool
+    """Whether there is anything to fine-tune, and to score afterwards."""
+    began: str
+
+
+def _start(group: Sequence[Job], order: Order, gold: Gold, watch: Watch, stack: ExitStack) -> _Start:
     device = facts.device_of(order.device)
     facts.forget_peak(device)
-    started = facts.now()
+    began = facts.now()
     bench = bench_of(group[0], order, device)
     _remark(group[0], bench, watch)
     worth_it = group[0].kind.trained and any(gold.test(job)[0] for job in group)
-    todo = choosing.turns(group, gold)
+    turns = choosing.turns(group, gold)
+    jury = stack.enter_context(Jury(choosing.judges_of(turns, bench, gold) if worth_it else {}))
+    return _Start(group=group, bench=bench, turns=turns, jury=jury, worth_it=worth_it, began=began)
+
+
+def _recorded(
+    start: _Start, fitted: Fitted | None, order: Order, gold: Gold, watch: Watch
+) -> Iterator[tuple[Job, Path | XbenchError]]:
+    """Score every job of a group, and write its record."""
+    work = Work(
+        bench=start.bench, gold=gold, jury=start.jury, fitted=fitted, started=start.began,
+        shared=len(start.group) > 1,
+    )  # fmt: skip
     zero_shot: dict[tuple[str, str], Scored] = {}
-    with Jury(choosing.judges_of(todo, bench, gold) if worth_it else {}) as jury:
-        fitted = _fitted(group[0], bench, order, gold, jury, watch) if worth_it else None
-        work = Work(bench=bench, gold=gold, jury=jury, fitted=fitted, started=started, shared=len(group) > 1)
-        for turn in todo:
-            try:
-                scored = choosing.scored(turn.job, bench, jury, gold, watch)
-                if any(turn.choice == choosing.compared_with(job) for job in _oracles(group)):
-                    zero_shot[turn.choice] = scored
-                if turn.recorded:
-                    record = _record(turn.job, work, scored, zero_shot.get(choosing.compared_with(turn.job)))
-                    choosing.check_honest(record)
-                    yield turn.job, store.write_once(order.board, record, scored.counts, scored.predictions)
-            except XbenchError as fault:
-                if turn.recorded:
-                    yield turn.job, fault
-                else:
-                    watch.say(f"note: what oracle gains for {turn.job.task.name} is not known: {fault}")
+    for turn in start.turns:
+        try:
+            scored = choosing.scored(turn.job, work.bench, work.jury, work.gold, watch)
+            if any(turn.choice == choosing.compared_with(job) for job in _oracles(start.group)):
+                zero_shot[turn.choice] = scored
+            if turn.recorded:
+                record = _record(turn.job, work, scored, zero_shot.get(choosing.compared_with(turn.job)))
+                choosing.check_honest(record)
+                yield turn.job, store.write_once(order.board, record, scored.counts, scored.predictions)
+        except XbenchError as fault:
+            if turn.recorded:
+                yield turn.job, fault
+            else:
+                watch.say(f"note: what oracle gains for {turn.job.task.name} is not known: {fault}")
 
 
 def _oracles(group: Sequence[Job]) -> list[Job]:
@@ -117,22 +168,46 @@ def _record(job: Job, work: Work, scored: Scored, zero_shot: Scored | None) -> R
     )  # fmt: skip
 
 
-def _fitted(job: Job, bench: Bench, order: Order, gold: Gold, jury: Jury, watch: Watch) -> Fitted:
-    """Fine-tune, with the jury asked on the way. Raises XbenchError."""
+def _fitted(starts: Sequence[_Start], order: Order, gold: Gold, watch: Watch) -> list[Fitted | XbenchError | None]:
+    """Fine-tune all that is worth it, with each jury asked on the way; None where nothing is."""
+    found: list[Fitted | XbenchError | None] = [None] * len(starts)
+    trainings: dict[int, Training] = {}
+    for place, start in enumerate(starts):
+        if start.worth_it:
+            try:
+                trainings[place] = _training(start, gold, watch, talks=not trainings)
+            except XbenchError as fault:
+                found[place] = fault
+    if trainings:
+        bench = starts[0].bench
+        seeds = f" and {len(trainings) - 1} more seeds" if len(trainings) > 1 else ""
+        watch.begin(f"fine-tuning {starts[min(trainings)].group[0].run}{seeds}", 0)
+        done = fit_together(
+            list(trainings.values()), device=bench.device, precision=bench.precision, micro_batch=order.micro_batch
+        )
+        watch.end()
+        for place, one in zip(trainings, done, strict=True):
+            found[place] = one
+    return found
+
+
+def _training(start: _Start, gold: Gold, watch: Watch, *, talks: bool) -> Training:
+    """What is to be fine-tuned; one of those that are trained together `talks`. Raises BadOption."""
+    job, bench = start.group[0], start.bench
     train = gold.train(job)
     features = bench.kind.encode(train.examples, bench.setting, training=True)
     if not features:
         raise BadOption(
             f"nothing to learn from: the first {len(train.ids)} training rows of {job.task.name} give no features"
         )
-    watch.begin(f"fine-tuning {job.run}", 0)
-    fitted = fit(
-        bench.opened, bench.kind, features, bench.setting, seed=job.run.seed, device=bench.device,
-        precision=bench.precision, reader=bench.reader, micro_batch=order.micro_batch, jury=jury,
-        progress=lambda step, steps, loss: watch.advance(step, f"of {steps} steps, loss {loss:.3f}"),
+
+    def progress(step: int, steps: int, loss: float) -> None:
+        watch.advance(step, f"of {steps} steps, loss {loss:.3f}")
+
+    return Training(
+        reader=bench.reader, kind=bench.kind, features=features, setting=bench.setting, seed=job.run.seed,
+        jury=start.jury, progress=progress if talks else None,
     )  # fmt: skip
-    watch.end()
-    return fitted
 
 
 def _cost(work: Work, scored: Scored, asked: Mapping[str, str]) -> Cost:
