@@ -8,6 +8,7 @@ from itertools import groupby
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from xbench.errors import BadOption, Diverged, XbenchError
@@ -18,6 +19,7 @@ from xbench.opening import Opened, put_on
 from xbench.recipe import Recipe
 from xbench.selection import SOURCE_DEV, Jury
 from xbench.stepping import Item, Stepper
+from xbench.vocabulary import compact
 
 LOOK = 10
 """Steps between two looks at the loss: reading it makes an accelerator wait."""
@@ -174,6 +176,14 @@ def _learning(model: PreTrainedModel, *, frozen: bool) -> Iterator[None]:
         model.train(False)
 
 
+def _read(training: Training) -> NDArray[np.int64]:
+    """Every token that the model reads in training, the padding's among them."""
+    read = np.concatenate([feature.ids for feature in training.features])
+    seen = np.zeros(max(int(read.max()), training.setting.tokenizer.pad_token_id) + 1, bool)
+    seen[read] = seen[training.setting.tokenizer.pad_token_id] = True
+    return np.flatnonzero(seen)
+
+
 def _items(features: Sequence[Feature], *, grouped: bool) -> list[Item]:
     if not grouped:
         return [(feature,) for feature in features]
@@ -203,11 +213,14 @@ def _steps(
     steps, began = planned_steps(recipe, len(items)), time.perf_counter()
     losses: list[torch.Tensor] = []
     tokens = step = 0
-    with _learning(model, frozen=recipe.method == "frozen-embeddings"):
+    with (
+        _learning(model, frozen=recipe.method == "frozen-embeddings"),
+        compact(model, _read(training)) as vocabulary,
+    ):
         kind_of_step = GraphedStepper if device.type == "cuda" and training.reader.layout == "packed" else Stepper
         stepper = kind_of_step(
             training.reader, training.kind, training.setting, device=device, half=precision == "bf16",
-            micro_batch=micro_batch,
+            micro_batch=micro_batch, vocabulary=vocabulary,
         )  # fmt: skip
         for batch, epoch_ends in _batches(items, recipe.batch, training.seed):
             losses.append(stepper.step(batch, rate_at(recipe, step, steps)))
@@ -221,7 +234,7 @@ def _steps(
                 if training.progress:
                     training.progress(step, steps, mean)
             if ask:
-                jury.ask(step, stepper.trained)
+                jury.ask(step, stepper.trained())
                 model.train()
             if step == steps or (recipe.patience and jury.verdicts[SOURCE_DEV].worse >= recipe.patience):
                 break

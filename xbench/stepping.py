@@ -10,6 +10,7 @@ from xbench.errors import DoesNotFit
 from xbench.kinds import Batch, Feature, Kind, Setting
 from xbench.layouts import Reader
 from xbench.pack import out_of_memory, pad
+from xbench.vocabulary import Compact, clip_gradients, named_weights
 
 Item: TypeAlias = Sequence[Feature]
 """What epochs shuffle and batches count: one feature, or all of an example's where the kind is grouped."""
@@ -30,15 +31,16 @@ class Stepper:
         device: torch.device,
         half: bool = False,
         micro_batch: int = 0,
+        vocabulary: Compact | None = None,
         capturable: bool = False,
     ) -> None:
         self.reader, self.kind, self.setting = reader, kind, setting
         self.device, self.half = device, half
         self.micro_batch = micro_batch or setting.recipe.batch
-        self.trained = {name: p for name, p in reader.model.named_parameters() if p.requires_grad}
-        """What the jury keeps of the weights that it finds best."""
-        matrices = [parameter for parameter in self.trained.values() if parameter.ndim > 1]
-        vectors = [parameter for parameter in self.trained.values() if parameter.ndim <= 1]  # biases, norms: no decay
+        self.vocabulary = vocabulary
+        learning = [parameter for parameter in reader.model.parameters() if parameter.requires_grad]
+        matrices = [parameter for parameter in learning if parameter.ndim > 1]
+        vectors = [parameter for parameter in learning if parameter.ndim <= 1]  # biases and norms do not decay
         self.optimizer = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": setting.recipe.decay}, {"params": vectors, "weight_decay": 0.0}],
             # A recorded step reads the rate from the device.
@@ -53,7 +55,13 @@ class Stepper:
     @property
     def how(self) -> dict[str, str]:
         """Which path runs, in words."""
-        return {"layout": self.reader.said}
+        return {"layout": self.reader.said} | ({"vocabulary": self.vocabulary.said} if self.vocabulary else {})
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        """All weights that are trained, up to date, each whole and under its own name."""
+        if self.vocabulary:
+            self.vocabulary.write_back()
+        return named_weights(self.reader.model)
 
     def step(self, items: Sequence[Item], rate: float) -> torch.Tensor:
         """Learn from one batch of items; its mean loss, on the device, shape (). Raises DoesNotFit."""
@@ -63,11 +71,14 @@ class Stepper:
             else:
                 group["lr"] = rate
         try:
-            return self._learn(items)
+            loss = self._learn(items)
         except (RuntimeError, MemoryError) as cause:
             if not out_of_memory(cause):
                 raise
             raise DoesNotFit(self._does_not_fit(items)) from cause
+        if self.vocabulary:
+            self.vocabulary.stepped(self.optimizer.param_groups[0]["lr"], self.setting.recipe.decay)
+        return loss
 
     def _learn(self, items: Sequence[Item]) -> torch.Tensor:
         loss = self._backward(items)
@@ -76,7 +87,7 @@ class Stepper:
 
     def _move(self) -> None:
         """Take the step that the gradients ask for, and forget them."""
-        nn.utils.clip_grad_norm_(self.learning, self.setting.recipe.clip, foreach=True)
+        clip_gradients(self.learning, self.setting.recipe.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
