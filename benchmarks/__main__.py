@@ -14,7 +14,9 @@ import numpy as np
 
 HERE = Path(__file__).parent
 TO = HERE.parent / "docs" / "benchmarks"
-PLUMBING = ("__init__", "__main__", "browsing", "releases", "timing", "viewers")
+PLUMBING = (
+    "__init__", "__main__", "browsing", "ours", "parity", "peers", "releases", "shapes", "timing", "turns", "viewers",
+)  # fmt: skip
 PACKAGES = ("numpy", "scipy", "torch", "transformers")
 
 

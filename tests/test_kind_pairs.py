@@ -1,5 +1,6 @@
 """Kind `pairs`: what the encoder reads, what it learns, what it answers."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,10 @@ def test_no_token_types_where_the_model_has_one_type(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["bert", "xlm"])
-def test_too_long_a_pair_is_cut_at_its_longer_sentence(architecture: str, tmp_path: Path) -> None:
+def test_too_long_a_pair_is_cut_at_its_longer_sentence(
+    architecture: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
     _, setting = set_up(build(architecture, tmp_path, TEXTS), kind, LABELS, length=20)
     long = Pair("dog " * 40, "the river", "no")
     fits = Pair("dog", "the river", "no")
@@ -78,6 +82,7 @@ def test_too_long_a_pair_is_cut_at_its_longer_sentence(architecture: str, tmp_pa
     assert not whole.truncated
     text = setting.tokenizer.convert_tokens_to_string(setting.tokenizer.convert_ids_to_tokens(cut.ids.tolist()))
     assert "the river" in text
+    assert caplog.messages == []  # slow tokenizers would warn of every pair
 
 
 def test_an_example_of_just_the_limit_is_not_cut(bert: Path) -> None:

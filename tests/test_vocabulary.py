@@ -17,7 +17,7 @@ from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassificatio
 
 from tiny import ARCHITECTURES
 from xbench.selection import Judge, Jury
-from xbench.vocabulary import Compact, CompactEmbedding, clip_gradients, compact, named_weights
+from xbench.vocabulary import LEAST, Compact, CompactEmbedding, clip_gradients, compact, named_weights
 
 STEPS = 20
 
@@ -82,7 +82,8 @@ def learn(
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             logits = model(input_ids=ids, attention_mask=mask).logits
         nn.functional.cross_entropy(logits.float(), labels).backward()
-        norms.append(float(clip_gradients(trained, limit)))
+        embedding = held.rows if held else model.get_input_embeddings().weight
+        norms.append(float(clip_gradients(trained, limit, embedding)))
         rate = 1e-2 * step / STEPS
         optimizer.param_groups[0]["lr"] = rate
         optimizer.step()
@@ -100,7 +101,7 @@ def both(whole: Any, part: Any, used: torch.Tensor, **more: Any) -> None:
     with compact(part, used) as held:
         assert held.why == ""
         right = learn(part, used, held, **more)
-    assert left == pytest.approx(right, rel=1e-12)
+    assert left == right
     assert min(left) > more.get("limit", 0.01)  # or nothing was clipped
 
 
@@ -298,29 +299,41 @@ def test_rates_may_be_tensors() -> None:
             rate.fill_(value)
             whole.words.weight.grad = torch.zeros_like(whole.words.weight)
             optimizer.step()
-            held.stepped(rate, 0.1)
+            held.stepped(value, 0.1, rate)
     assert torch.equal(whole.words.weight[1:], part.words.weight[1:])
     assert not torch.equal(part.words.weight[1:], toy().words.weight[1:])
 
 
 def test_a_large_matrix_catches_up_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xbench.vocabulary.AT_ONCE", {"cpu": 112})
+    monkeypatch.setattr("xbench.vocabulary.AT_ONCE", 112)
     whole, part = toy(), toy()
     both(whole, part, torch.arange(7), decay=0.1)
     assert same(weights(whole), weights(part))
 
 
-def test_clips_as_torch_does() -> None:
+@pytest.mark.parametrize("named", [True, False], ids=["embedding", "none"])
+def test_clips_as_torch_does(named: bool) -> None:
     for limit in (0.5, 50.0):
         ours, theirs = ([nn.Parameter(torch.zeros(shape)) for shape in ((300, 16), (7,), (2,))] for _ in range(2))
         for one, other in zip(ours[:2], theirs[:2], strict=True):
             one.grad = torch.randn(one.shape, generator=torch.Generator().manual_seed(1)) / 10
             other.grad = one.grad.clone()
-        norm = clip_gradients(ours, limit)
+        norm = clip_gradients(ours, limit, ours[0] if named else None)
         assert float(norm) == pytest.approx(float(nn.utils.clip_grad_norm_(theirs, limit)), rel=1e-6)
         for one, other in zip(ours[:2], theirs[:2], strict=True):
-            torch.testing.assert_close(one.grad, other.grad, rtol=1e-6, atol=0)
-    assert float(clip_gradients([nn.Parameter(torch.zeros(2))], 1.0)) == 0
+            torch.testing.assert_close(one.grad, other.grad, rtol=1e-6 if named else 0, atol=0)
+    nothing = nn.Parameter(torch.zeros(2, 2))
+    assert float(clip_gradients([nothing], 1.0, nothing if named else None)) == 0
+
+
+@given(st.integers(0, 2**31), st.sampled_from([1, 4, 16, 24, 33]), st.integers(1, 400))
+def test_rows_of_zeros_change_no_norm(seed: int, width: int, rows: int) -> None:
+    drawn = torch.Generator().manual_seed(seed)
+    few, many = nn.Parameter(torch.zeros(rows, width)), nn.Parameter(torch.zeros(3 * rows, width))
+    few.grad, many.grad = torch.randn(rows, width, generator=drawn), torch.zeros(3 * rows, width)
+    many.grad[torch.randperm(3 * rows, generator=drawn)[:rows].sort().values] = few.grad
+    assert torch.equal(clip_gradients([few], 0.1, few), clip_gradients([many], 0.1, many))
+    assert torch.equal(many.grad[many.grad.any(1)], few.grad)
 
 
 def with_words(**more: Any) -> Any:
@@ -407,3 +420,17 @@ def test_refuses_a_tied_language_model(architecture: str, checkpoint: Callable[[
     with compact(model, range(9)) as held:
         assert "shares" in held.why
         assert not isinstance(model.get_input_embeddings(), CompactEmbedding)
+
+
+@settings(deadline=None, max_examples=30)
+@given(rate=st.floats(1e-9, 1e-3), decay=st.floats(1e-6, 1.0), seed=st.integers(0, 2**16))
+def test_decay_that_float32_cannot_show_is_not_made_up_for(rate: float, decay: float, seed: int) -> None:
+    """torch's kernel leaves such numbers as they are; those just below and at a power of two are the first to move."""
+    torch.manual_seed(seed)
+    numbers = torch.cat([torch.randn(64), torch.tensor([1.0, 2.0, 1.9999999, 0.5, 1.0000001, -4.0])])
+    weight = nn.Parameter(numbers.clone())
+    optimizer = torch.optim.AdamW([weight], lr=rate, weight_decay=decay, fused=True)
+    weight.grad = torch.zeros_like(weight)
+    optimizer.step()
+    if rate * decay < LEAST:
+        assert torch.equal(weight, numbers)

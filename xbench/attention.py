@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
+
+from xbench.dropout import dropout as drop
 
 PACKED = "xbench_packed"
 """The name under which transformers knows it. One with "flash" in it would be taken for flash-attention's own."""
@@ -135,8 +136,8 @@ def _by_group(
         weights = (query @ key.transpose(-1, -2)).float() * scale + group.beyond
         if window is not None and group.longest > window:
             weights = weights.masked_fill(~_near(group.longest, window, query.device), NEVER)
-        shares = functional.dropout(weights.softmax(-1), dropout).to(value.dtype)
-        given.append((shares @ value).transpose(1, 2).flatten(0, 1)[group.slots])
+        shares = drop(weights.softmax(-1).to(value.dtype), dropout)
+        given.append((shares @ value).transpose(1, 2).flatten(0, 1).index_select(0, group.slots))
     return torch.cat(given)
 
 

@@ -17,6 +17,7 @@ XbenchError                       a user can cause it: the command ends with exi
 │   ├── NotACheckpoint            no folder, or a folder without a config
 │   └── UnknownArchitecture       transformers, or this kind of task, does not know its architecture
 ├── ScoringError                  predictions cannot be scored (NaN, too many, wrong shape)
+├── NotTogether                   processes that should do one piece of work cannot, or do not do the same
 ├── TrainingError
 │   ├── DoesNotFit                the device's memory is too small for the batch
 │   └── Diverged                  the loss is not a number any more
@@ -99,6 +100,10 @@ class UnknownArchitecture(EncoderError):
 
 class ScoringError(XbenchError):
     """Predictions that cannot be scored."""
+
+
+class NotTogether(XbenchError):
+    """Processes that should do one piece of work cannot, or do not do the same."""
 
 
 class TrainingError(XbenchError):

@@ -8,6 +8,7 @@ from xbench.kinds import Feature
 from xbench.kinds.tags import Heads
 from xbench.record import TokenizerFigures
 from xbench.task import Bitext, Choice, Example, Pair, Span, Tagged
+from xbench.tokens import Asked, tokenize
 
 AT_MOST = 2_000
 """Examples that are looked at, the first ones; the figures change in the third digit beyond that."""
@@ -22,11 +23,11 @@ def figures(
     a sentence; tokens per character is there for those.
     """
     texts = [text for example in examples[:AT_MOST] for text in _texts(example)]
-    ids: list[list[int]] = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []
-    tokens = sum(map(len, ids))
+    ids = tokenize(tokenizer, texts, asked=Asked(special=False)).ids
+    tokens = len(ids)
     words = sum(len(text.split()) for text in texts)
     characters = sum(len(text) for text in texts)
-    unknown = sum(line.count(tokenizer.unk_token_id) for line in ids) if tokenizer.unk_token_id is not None else 0
+    unknown = 0 if tokenizer.unk_token_id is None else int((ids == tokenizer.unk_token_id).sum())
     cut = {feature.example for feature in features if feature.truncated}
     return TokenizerFigures(
         fertility=tokens / words if words else 0.0,

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -11,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
+from xbench.crew import ALONE, Crew
+from xbench.dropout import quick_dropout
 from xbench.errors import BadOption, Diverged, XbenchError
 from xbench.graphs import GraphedStepper
 from xbench.kinds import Feature, Kind, Setting
@@ -18,6 +21,7 @@ from xbench.layouts import Reader
 from xbench.opening import Opened, put_on
 from xbench.recipe import Recipe
 from xbench.selection import SOURCE_DEV, Jury
+from xbench.sharing import SharedStepper
 from xbench.stepping import Item, Stepper
 from xbench.vocabulary import compact
 
@@ -52,6 +56,8 @@ class Training:
     jury: Jury
     progress: Callable[[int, int, float], None] | None = None
     """Hears (step, steps, mean loss of the last steps) every few steps."""
+    crew: Crew = ALONE
+    """The processes that train it, all of which must ask for it."""
 
 
 def fit(
@@ -102,7 +108,7 @@ def fit_together(
     """
     took: list[Fitted | XbenchError | None] = [None] * len(trainings)
     going = {
-        place: (_steps(training, device, precision, micro_batch, len(trainings)), _Turn(training.seed, device))
+        place: (_steps(training, device, precision, micro_batch, len(trainings)), _Turn(training, device))
         for place, training in enumerate(trainings)
     }
     while going:
@@ -124,10 +130,10 @@ def fit_together(
 class _Turn:
     """What belongs to one training while others go on beside it: its random numbers, and its stream."""
 
-    def __init__(self, seed: int, device: torch.device) -> None:
+    def __init__(self, training: Training, device: torch.device) -> None:
         self._devices = [device] if device.type == "cuda" else []
         with torch.random.fork_rng(devices=self._devices):
-            torch.manual_seed(seed)
+            torch.manual_seed(training.crew.own_seed(training.seed))
             self._drawn = self._states()
         self._stream = torch.cuda.Stream(device) if self._devices else None  # type: ignore[no-untyped-call]
         if self._stream is not None:
@@ -215,10 +221,10 @@ def _steps(
     tokens = step = 0
     with (
         _learning(model, frozen=recipe.method == "frozen-embeddings"),
+        quick_dropout(model) if device.type == "cpu" else nullcontext(),
         compact(model, _read(training)) as vocabulary,
     ):
-        kind_of_step = GraphedStepper if device.type == "cuda" and training.reader.layout == "packed" else Stepper
-        stepper = kind_of_step(
+        stepper = _stepper(training, device)(
             training.reader, training.kind, training.setting, device=device, half=precision == "bf16",
             micro_batch=micro_batch, vocabulary=vocabulary,
         )  # fmt: skip
@@ -240,6 +246,13 @@ def _steps(
                 break
             yield
     return Fitted(steps=step, tokens=tokens, seconds=(time.perf_counter() - began) / together, how=stepper.how)
+
+
+def _stepper(training: Training, device: torch.device) -> Callable[..., Stepper]:
+    """What makes the stepper that suits."""
+    if training.crew.size > 1:
+        return partial(SharedStepper, crew=training.crew)
+    return GraphedStepper if device.type == "cuda" and training.reader.layout == "packed" else Stepper
 
 
 def _finite(losses: Sequence[torch.Tensor], step: int, recipe: Recipe) -> float:

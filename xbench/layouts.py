@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 import numpy as np
 import torch
 from torch import nn
+from torch.distributed.fsdp import FSDPModule
 from torch.nn.functional import pad as widened
 from transformers import PreTrainedModel
 
@@ -101,6 +102,8 @@ def compile_blocks(model: PreTrainedModel) -> None:
 def _cannot(model: PreTrainedModel, layout: Layout) -> str:
     if layout == "packed" and not model._supports_attention_backend:
         return f"{type(model).__name__} computes attention itself, not through transformers' interface"
+    if layout == "parts" and isinstance(model, FSDPModule):
+        return "processes that share its weights out would read different numbers of parts"
     return ""
 
 
@@ -123,7 +126,7 @@ def _differs(one: Reader, other: Reader, kind: Kind, batch: Batch, setting: Sett
     was = one.model.training
     one.model.train(False)
     try:
-        with torch.inference_mode(), torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=half):
+        with torch.no_grad(), torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=half):
             ours, theirs = (reader.scores(kind, batch, setting).float() for reader in (one, other))
     except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, KeyError) as cause:
         return f"{type(one.model).__name__} fails in it: {str(cause).splitlines()[0] if str(cause) else cause!r}"

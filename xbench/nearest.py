@@ -1,10 +1,18 @@
 """Exact nearest neighbours by the cosine: matrix products of some queries with all candidates, a tile at a time.
 
 What is compared must have length 1 (`directions`), so that dot products are cosines. Of equally near candidates the
-first is the nearest, everywhere. Memory is that of the vectors and a few tiles, whatever is compared.
+first is the nearest, everywhere. Memory is that of the vectors, twice, and a few tiles, whatever is compared.
+
+What `ranked` finds is defined by `cosines`: float64 sums in one fixed order. A matrix product, whose rounding differs
+between machines, tile sizes and precisions, only tells which candidates these sums are needed for: two candidates that
+it sets further apart than its error bound stand in the same order by `cosines`, and for all others they are computed.
+The bound is that of any order of summation (Higham 2002, "Accuracy and Stability of Numerical Algorithms", section
+3.1). It is kept small by taking off what the vectors of a side have in common, which cosines near 1 hide differences
+in: (q - a)·(c - b) + a·(c - b) differs from q·c by a number that all candidates of a query share.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +22,20 @@ from xbench.errors import BadOption, ScoringError
 CELLS = 1 << 24
 """Cosines in a tile: 64 MiB of float32, 838 queries against 20,000 candidates or 167 against 100,000."""
 
+BLOCK = 128
+"""Vectors that are worked on at once where this is all done while they are in the processor's cache."""
+
+SAMPLE = 1024
+"""Vectors, at most, that the common part of a side is the mean of."""
+
 SHORTEST = 1e-12
 """Vectors shorter than this are not stretched to length 1: they have no direction."""
+
+ROUNDING = float(np.finfo(np.float32).epsneg)
+"""Largest relative error of rounding to float32, 2^-24."""
+
+MARGIN = 1.01
+"""What error bounds are raised by: they are computed in floating point themselves, and leave out squares of errors."""
 
 Vectors = NDArray[np.float32]
 Places = NDArray[np.intp]
@@ -27,7 +47,7 @@ def directions(vectors: NDArray[np.floating], *, centre: bool = False) -> Vector
     With `centre` their mean is taken off before. Raises ScoringError where a value is not finite.
     """
     plain = np.asarray(vectors, np.float32)
-    length = np.linalg.norm(plain, axis=1, keepdims=True)
+    length = _lengths(plain)
     broken = np.flatnonzero(~np.isfinite(length))
     if len(broken):
         raise ScoringError(
@@ -36,9 +56,23 @@ def directions(vectors: NDArray[np.floating], *, centre: bool = False) -> Vector
         )
     if centre:
         plain = plain - plain.mean(0)
-        length = np.linalg.norm(plain, axis=1, keepdims=True)
+        length = _lengths(plain)
     straight: Vectors = plain / np.maximum(length, np.float32(SHORTEST))
     return straight
+
+
+def _lengths(vectors: Vectors) -> Vectors:
+    """Length of each, shape (n, 1)."""
+    found = np.empty((len(vectors), 1), np.float32)
+    for begin, some in blocks(vectors):
+        found[begin : begin + len(some)] = np.linalg.norm(some, axis=1, keepdims=True)
+    return found
+
+
+def blocks(vectors: Vectors) -> Iterator[tuple[int, Vectors]]:
+    """Place of the first of every BLOCK vectors, and these."""
+    for begin in range(0, len(vectors), BLOCK):
+        yield begin, vectors[begin : begin + BLOCK]
 
 
 def ranked(queries: Vectors, candidates: Vectors, first: Places | None = None) -> tuple[Places, Places]:
@@ -61,19 +95,141 @@ def ranked(queries: Vectors, candidates: Vectors, first: Places | None = None) -
     """
     if len(queries) > len(candidates):
         raise BadOption(f"{len(queries)} queries have no right one each among {len(candidates)} candidates")
-    told_apart = first is None or bool((first == np.arange(len(candidates))).all())
+    candidates = told_apart(candidates, first)
+    return ranked_in_float32(queries, candidates, np.arange(len(queries)))
+
+
+def told_apart(candidates: Vectors, first: Places | None) -> Vectors:
+    """The candidates, shape (m, hidden), each with the vector of the first that is the same sentence."""
+    alone = first is None or bool((first == np.arange(len(candidates))).all())
+    return candidates if alone else candidates[first]
+
+
+def ranked_in_float32(queries: Vectors, candidates: Vectors, own: Places) -> tuple[Places, Places]:
+    """As `ranked`, for queries whose right candidates stand at the places `own`, shape (n,), by products in float32.
+
+    Raises BadOption for vectors of other shapes.
+    """
+    comparable(queries, candidates)
     found, ahead = np.empty(len(queries), np.intp), np.empty(len(queries), np.intp)
-    for begin, tile in _tiles(queries, candidates):
-        near = tile if told_apart else tile[:, first]
-        rows = np.arange(len(near))
-        own = near[rows, begin + rows][:, None]
-        nearer = np.count_nonzero(near > own, axis=1)
-        # Equally near ones beside the right one itself are rare: only their rows are looked at again.
-        for row in np.flatnonzero(np.count_nonzero(near >= own, axis=1) > nearer + 1):
-            nearer[row] += np.count_nonzero(near[row, : begin + row] == own[row])
-        found[begin : begin + len(near)] = near.argmax(1)
-        ahead[begin : begin + len(near)] = nearer
+    left, right, slack = _in_float32(queries, candidates)
+    for begin, tile in _tiles(left, right):
+        here = slice(begin, begin + len(tile))
+        rows, places = np.arange(len(tile)), own[here]
+        value = tile[rows, places]
+        tile[rows, places] = -np.inf
+        clear = tile.max(1) < value - slack[here]
+        tile[rows, places] = value
+        found[here], ahead[here] = places, 0
+        for row in np.flatnonzero(~clear):
+            place = begin + row
+            close = Close.of(tile[row], own[place], slack[place])
+            found[place], ahead[place] = close.settle(queries[place], candidates)
     return found, ahead
+
+
+def cosines(query: Vectors, candidates: Vectors) -> NDArray[np.float64]:
+    """Dot products of one vector, shape (hidden,), with others, shape (m, hidden): float64, shape (m,).
+
+    The bits are the same wherever a candidate stands, beside whichever others: products of two float32 are exact in
+    float64, and numpy adds up a row in an order that depends on its length alone.
+    """
+    wide, found = query.astype(np.float64), np.empty(len(candidates))
+    for begin, some in blocks(candidates):
+        found[begin : begin + len(some)] = (some.astype(np.float64) * wide).sum(1)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """What approximate cosines leave open of one query."""
+
+    own: int
+    """Place of the right candidate."""
+    sure: int
+    """How many candidates are nearer than it for certain."""
+    beside: Places
+    """Places of those that may be nearer or not, in order, itself among them."""
+    best: Places
+    """Places of those that may be the nearest of all, in order."""
+
+    @classmethod
+    def of(cls, near: Vectors, own: int, slack: float) -> "Close":
+        """Sort candidates by approximate cosines, shape (m,), whose differences are wrong by `slack` at most."""
+        apart = near - near[own]
+        return cls(
+            own=int(own),
+            sure=int(np.count_nonzero(apart > slack)),
+            beside=np.flatnonzero(np.abs(apart) <= slack),
+            best=np.flatnonzero(near >= near.max() - slack),
+        )
+
+    def settle(self, query: Vectors, candidates: Vectors) -> tuple[int, int]:
+        """Place of the nearest by `cosines`, and how many are nearer than the right one."""
+        nearest, ahead = self.best[0], self.sure
+        if len(self.best) > 1:
+            nearest = self.best[cosines(query, candidates[self.best]).argmax()]
+        if len(self.beside) > 1:
+            near = cosines(query, candidates[self.beside])
+            right = near[np.searchsorted(self.beside, self.own)]
+            ahead += int(np.count_nonzero((near > right) | ((near == right) & (self.beside < self.own))))
+        return int(nearest), int(ahead)
+
+
+def common(vectors: Vectors) -> Vectors:
+    """About what vectors have in common, shape (hidden,): the mean of some of them, 0 of none."""
+    some = vectors[:: max(1, len(vectors) // SAMPLE)]
+    mean: Vectors = (some.sum(0, dtype=np.float64) / max(1, len(some))).astype(np.float32)
+    return mean
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Lengths that error bounds are made of. Those of the queries have shape (n,); those of candidates are the largest.
+
+    With a and b for the common parts of queries and candidates: |q - a|, |c - b|, |a·(c - b)|, |a| and |b|.
+    """
+
+    queries: NDArray[np.floating]
+    candidates: float
+    offset: float
+    queries_common: float
+    candidates_common: float
+    hidden: int
+
+    def error(self, roundings: float = 1.0) -> NDArray[np.float64]:
+        """How far shifted cosines of each query are off at most, shape (n,), for products of the same numbers.
+
+        `roundings`: relative error of each addition in the product, as a multiple of float32's.
+        """
+        terms = self.hidden + 8
+        product = self.queries * self.candidates + self.offset
+        # Taking the common parts off rounds as well, and so does a·(c - b).
+        single = ROUNDING * ((1 + roundings) * product + self.queries_common * self.candidates)
+        whole = (self.queries + self.queries_common) * (self.candidates + self.candidates_common)
+        # `cosines` errs too; the last is for products too small for float32.
+        error: NDArray[np.float64] = MARGIN * terms * (single + 2.0**-53 * whole) + 1e-30
+        return error
+
+
+def _in_float32(queries: Vectors, candidates: Vectors) -> tuple[Vectors, Vectors, Vectors]:
+    """Two matrices whose product is shifted cosines, and how far differences in a row of it are off at most."""
+    hidden = queries.shape[1]
+    one, other = common(queries), common(candidates)
+    left, right = (np.empty((len(side), hidden + 1), np.float32) for side in (queries, candidates))
+    np.subtract(queries, one, out=left[:, :-1])
+    np.subtract(candidates, other, out=right[:, :-1])
+    left[:, -1] = 1
+    np.einsum("ij,j->i", right[:, :-1], one, out=right[:, -1])
+    sizes = Sizes(
+        queries=_lengths(left[:, :-1])[:, 0].astype(np.float64),
+        candidates=float(_lengths(right[:, :-1]).max(initial=0)),
+        offset=float(np.abs(right[:, -1]).max(initial=0)),
+        queries_common=float(np.linalg.norm(one)),
+        candidates_common=float(np.linalg.norm(other)),
+        hidden=hidden,
+    )
+    return left, right, (2 * sizes.error()).astype(np.float32)
 
 
 def top(queries: Vectors, candidates: Vectors, k: int) -> tuple[Places, Vectors]:
@@ -97,13 +253,18 @@ def top(queries: Vectors, candidates: Vectors, k: int) -> tuple[Places, Vectors]
     return places, cosines
 
 
+def comparable(queries: Vectors, candidates: Vectors) -> None:
+    """Raise BadOption for vectors of other shapes than (n, hidden) and (m, hidden)."""
+    if queries.ndim != 2 or candidates.ndim != 2 or queries.shape[1] != candidates.shape[1]:
+        raise BadOption(f"vectors of shapes {queries.shape} and {candidates.shape} cannot be compared")
+
+
 def _tiles(queries: Vectors, candidates: Vectors) -> Iterator[tuple[int, Vectors]]:
     """Place of the first query of a tile, and the cosines of its queries with all candidates, until the next is due.
 
     Raises BadOption for vectors of other shapes.
     """
-    if queries.ndim != 2 or candidates.ndim != 2 or queries.shape[1] != candidates.shape[1]:
-        raise BadOption(f"vectors of shapes {queries.shape} and {candidates.shape} cannot be compared")
+    comparable(queries, candidates)
     step = max(1, min(CELLS // max(1, len(candidates)), len(queries)))
     # One piece of memory for all tiles: fresh pages for each would cost a good part of the multiplication.
     room = np.empty((step, len(candidates)), np.float32)

@@ -2,12 +2,15 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from xbench.crew import ALONE, Crew
 from xbench.errors import DoesNotFit, ScoringError
 from xbench.kinds import Feature, Kind, Setting
 from xbench.layouts import Reader
@@ -34,6 +37,7 @@ def predict(
     reader: Reader | None = None,
     tokens_per_batch: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    crew: Crew = ALONE,
 ) -> list[NDArray[np.float32]]:
     """Scores of each feature, as `kind.forward` gives them: shape (…), or (tokens, …) where the kind is per token.
 
@@ -41,41 +45,33 @@ def predict(
     `tokens_per_batch` 0 suits the device; `progress` hears (tokens read, tokens in all). Equal calls give equal scores
     on a CPU. Where memory runs out, batches are halved, down to one feature, and a warning is logged: scores do not
     depend on the company they are computed in beyond rounding, and what took hours to train is not lost. Only scoring
-    does so, never training, where the batch is part of what is learned.
+    does so, never training, where the batch is part of what is learned. The processes of a `crew` read a share each, of
+    which `progress` then hears; all must ask, and all get all scores. Where they share the weights out, what runs out
+    of memory fails.
 
     Raises ScoringError where a score is not a number, DoesNotFit where the model or one feature is too large.
     """
     device = torch.device(device)
     model = put_on(opened, device)
-    reads = _Reading(reader or Reader(model), kind, setting, device)
-    waiting = deque(by_length(features, tokens_per_batch or TOKENS.get(device.type, TOKENS["cuda"])))
-    going: deque[tuple[list[int], torch.Tensor]] = deque()
-    scores: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(features)
-    lengths = [len(feature.ids) for feature in features]
-    done, total = 0, sum(lengths)
+    reads = _Reading(reader or Reader(model), kind, setting, device, crew)
+    # Dealt out by length, so that every process has as much to read.
+    places = sorted(range(len(features)), key=lambda place: -len(features[place].ids))
+    share = [features[place] for place in crew.share(places)]
+    batches = list(by_length(share, tokens_per_batch or TOKENS.get(device.type, TOKENS["cuda"])))
     training = model.training
     model.train(False)
     try:
         # One autocast for all batches: it keeps the weights that it has rounded.
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-            while waiting or going:
-                # An accelerator computes one batch while the host takes the last apart and lays out the next.
-                if waiting and len(going) < AHEAD:
-                    indices = waiting.popleft()
-                    given = reads.scores([features[index] for index in indices])
-                    if given is None:
-                        waiting = deque(half for some in (indices, *waiting) for half in _halves(some))
-                    else:
-                        going.append((indices, given))
-                    continue
-                indices, given = going.popleft()
-                for index, row in zip(indices, given.cpu().numpy(), strict=True):
-                    scores[index] = row[: lengths[index]].copy() if kind.per_token else row
-                    done += lengths[index]
-                if progress:
-                    progress(done, total)
+        with reads.quietly(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            own = reads.all(share, batches, progress)
+            # Shares of the weights are gathered in every pass: who has fewer batches reads on in vain.
+            for _ in range(max(crew.gather(len(batches))) - len(batches) if crew.sharded else 0):
+                reads.scores(features[-1:])
     finally:
         model.train(training)
+    scores: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(features)
+    for place, row in zip(places, crew.whole(own), strict=True):
+        scores[place] = row
     _check(scores)
     return scores
 
@@ -83,8 +79,38 @@ def predict(
 class _Reading:
     """Batches of features into scores, on a device."""
 
-    def __init__(self, reader: Reader, kind: Kind, setting: Setting, device: torch.device) -> None:
-        self._reader, self._kind, self._setting, self._device = reader, kind, setting, device
+    def __init__(self, reader: Reader, kind: Kind, setting: Setting, device: torch.device, crew: Crew) -> None:
+        self._reader, self._kind, self._setting, self._device, self._crew = reader, kind, setting, device, crew
+
+    def quietly(self) -> AbstractContextManager[Any]:
+        """Where nothing is kept for gradients. Weights that are gathered in inference mode could not be trained on."""
+        return torch.no_grad() if self._crew.sharded else torch.inference_mode()
+
+    def all(
+        self, features: Sequence[Feature], batches: Iterable[list[int]], progress: Callable[[int, int], None] | None
+    ) -> list[NDArray[np.float32]]:
+        """Scores of every feature, read in these batches of them."""
+        waiting, going = deque(batches), deque[tuple[list[int], torch.Tensor]]()
+        scores: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(features)
+        lengths = [len(feature.ids) for feature in features]
+        done, total = 0, sum(lengths)
+        while waiting or going:
+            # An accelerator computes one batch while the host takes the last apart and lays out the next.
+            if waiting and len(going) < AHEAD:
+                indices = waiting.popleft()
+                given = self.scores([features[index] for index in indices])
+                if given is None:
+                    waiting = deque(half for some in (indices, *waiting) for half in _halves(some))
+                else:
+                    going.append((indices, given))
+                continue
+            indices, given = going.popleft()
+            for index, row in zip(indices, given.cpu().numpy(), strict=True):
+                scores[index] = row[: lengths[index]].copy() if self._kind.per_token else row
+                done += lengths[index]
+            if progress:
+                progress(done, total)
+        return scores
 
     def scores(self, features: Sequence[Feature]) -> torch.Tensor | None:
         """Scores on their way to the host; None where a batch is too large but can be cut. Raises DoesNotFit."""
@@ -96,9 +122,11 @@ class _Reading:
             if not out_of_memory(cause):
                 raise
             longest = max(len(feature.ids) for feature in features)
-            if len(features) == 1:
+            if len(features) == 1 or self._crew.sharded:
+                alone = f"one example of {longest}"
+                what = alone if len(features) == 1 else f"{len(features)} examples of up to {longest}"
                 raise DoesNotFit(
-                    f"scoring one example of {longest} tokens needs more memory than {self._device} has: end what else "
+                    f"scoring {what} tokens needs more memory than {self._device} has: end what else "
                     "uses it, or take a smaller encoder or another --device"
                 ) from cause
             log.warning(

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from xbench.crew import held
 from xbench.errors import Unwritable
 
 SOURCE_DEV = "source-dev"
@@ -61,7 +62,7 @@ class Jury:
 
     Weights that no judge finds best any more are let go at once. For one judge they are kept in memory. For several
     they lie in a temporary folder (`$TMPDIR`), which `close`, or the end of a `with`, removes; there are never more of
-    them than judges.
+    them than judges. Where processes share the weights out, each keeps its share.
     """
 
     def __init__(self, judges: Mapping[str, Judge] | None = None) -> None:
@@ -108,7 +109,7 @@ class Jury:
             raise Unwritable(f"the checkpoint that was kept in {kept} cannot be read back: {cause}") from cause
         with torch.no_grad():
             for name, weight in weights.items():
-                model.get_parameter(name).copy_(weight)
+                held(model.get_parameter(name)).copy_(weight)
 
     def close(self) -> None:
         """Let go of all weights. What the judges said stays."""
@@ -119,12 +120,12 @@ class Jury:
 
     def _keep(self, step: int, trained: Mapping[str, nn.Parameter]) -> None:
         if self._in_memory:
-            self._kept[step] = {name: p.detach().to("cpu", copy=True) for name, p in trained.items()}
+            self._kept[step] = {name: held(p).to("cpu", copy=True) for name, p in trained.items()}
             return
         try:
             self._folder = self._folder or tempfile.TemporaryDirectory(prefix="xbench-checkpoints-")
             path = Path(self._folder.name) / f"{step}.safetensors"
-            save_file({name: p.detach().cpu().contiguous() for name, p in trained.items()}, path)
+            save_file({name: held(p).cpu().contiguous() for name, p in trained.items()}, path)
         except (OSError, SafetensorError) as cause:
             raise Unwritable(
                 f"a checkpoint to choose from cannot be kept in {tempfile.gettempdir()}: {cause}. "

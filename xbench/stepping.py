@@ -51,6 +51,8 @@ class Stepper:
             capturable=capturable,
         )
         self.learning = [*matrices, *vectors]
+        rows = vocabulary.rows if vocabulary else None
+        self._embedding = reader.model.get_input_embeddings().get_parameter("weight") if rows is None else rows
 
     @property
     def how(self) -> dict[str, str]:
@@ -77,7 +79,8 @@ class Stepper:
                 raise
             raise DoesNotFit(self._does_not_fit(items)) from cause
         if self.vocabulary:
-            self.vocabulary.stepped(self.optimizer.param_groups[0]["lr"], self.setting.recipe.decay)
+            given = self.optimizer.param_groups[0]["lr"]
+            self.vocabulary.stepped(rate, self.setting.recipe.decay, given if isinstance(given, torch.Tensor) else None)
         return loss
 
     def _learn(self, items: Sequence[Item]) -> torch.Tensor:
@@ -87,7 +90,7 @@ class Stepper:
 
     def _move(self) -> None:
         """Take the step that the gradients ask for, and forget them."""
-        clip_gradients(self.learning, self.setting.recipe.clip)
+        clip_gradients(self.learning, self.setting.recipe.clip, self._embedding)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 

@@ -7,7 +7,7 @@ catches up when it is next read: torch's own kernel takes the steps that the res
 What is learned is what the whole matrix would learn.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any, TypeAlias
@@ -23,8 +23,12 @@ from transformers import PreTrainedModel
 WORTH = 0.8
 """Share of the rows from which on a matrix of their own saves too little."""
 
-AT_ONCE = {"cpu": 2**16, "cuda": 2**23}
-"""Numbers of the whole matrix that catch up on missed steps at once: few enough to stay in a processor's cache."""
+LEAST = 2**-25
+"""Share of itself that a float32 number must lose to become another: half the distance to the next one below a power of
+two. Decay of 1e-4 at a rate of 3e-5 is a tenth of it."""
+
+AT_ONCE = 2**22
+"""Numbers of the whole matrix that catch up on missed steps at once: each needs 16 bytes beside its own."""
 
 Ids: TypeAlias = Iterable[int] | torch.Tensor | NDArray[np.integer]
 
@@ -103,18 +107,13 @@ class Compact:
             return f"whole: {self.why}"
         return f"compact: {len(self._embedding.rows)} of {self._embedding.num_embeddings} rows"
 
-    def stepped(self, rate: Rate, decay: float) -> None:
+    def stepped(self, rate: float, decay: float, given: torch.Tensor | None = None) -> None:
         """Hear that AdamW took a step on `rows` with this learning rate and decay.
 
-        The rate is what the optimizer was given: a number, or where it has a tensor, one like that (it is copied).
+        `given` is the tensor that the optimizer read the rate from, where it has one; it is copied.
         """
-        if self._embedding is None or not decay:
-            return
-        if isinstance(rate, torch.Tensor):
-            rate = rate.detach().clone()
-        elif not rate:
-            return
-        self._embedding.missed.append((rate, decay))
+        if self._embedding is not None and rate * decay >= LEAST:
+            self._embedding.missed.append((rate if given is None else given.detach().clone(), decay))
 
     def write_back(self) -> None:
         """Bring the model's whole embedding up to date; cheap, except for steps with decay that it has missed."""
@@ -166,26 +165,29 @@ def named_weights(model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 @torch.no_grad()
-def clip_gradients(parameters: Iterable[nn.Parameter], limit: float) -> torch.Tensor:
-    """Scale gradients down to the norm `limit` where that of all together is larger; gives it, float64, shape ().
+def clip_gradients(
+    parameters: Sequence[nn.Parameter], limit: float, embedding: nn.Parameter | None = None
+) -> torch.Tensor:
+    """Scale gradients down to the norm `limit` where that of all together is larger; gives that norm, shape ().
 
-    As `torch.nn.utils.clip_grad_norm_` does (Pascanu, Mikolov and Bengio 2013), but squares are summed in float64. Rows
-    of zeros change the order of the sum, and so its last bits, but hardly ever the float32 number that gradients are
-    multiplied by: that takes a sum within some 1e-15 of where two such numbers meet, a chance of about 1e-8 a step.
+    It is `torch.nn.utils.clip_grad_norm_` (Pascanu, Mikolov and Bengio 2013), but squares of the gradient of
+    `embedding`, one of the parameters or None, are summed in each row first, and over the rows in float64. Rows of
+    zeros then change the sum's last bits in float64, and so hardly ever its float32 number: with or without them,
+    gradients are multiplied by the same one, but for a chance of about 1e-8 a step of its neighbour.
     """
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    if not gradients:
-        return torch.zeros((), dtype=torch.float64)
-    norm: torch.Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients, 2, dtype=torch.float64)))
-    scale = (limit / (norm + 1e-6)).clamp(max=1.0)
-    torch._foreach_mul_(gradients, scale.to(gradients[0].dtype))
+    gradients = [one.grad for one in parameters if one.grad is not None and one is not embedding]
+    if embedding is not None and embedding.grad is not None:
+        rows = torch.linalg.vector_norm(embedding.grad, dim=1)
+        gradients.append(torch.linalg.vector_norm(rows, dtype=torch.float64).to(rows.dtype))
+    norm: torch.Tensor = nn.utils.get_total_norm(gradients, foreach=True)
+    nn.utils.clip_grads_with_norm_(parameters, limit, norm, foreach=True)
     return norm
 
 
 def _catch_up(weight: torch.Tensor, missed: list[tuple[Rate, float]]) -> None:
     """Take AdamW's steps without a gradient, by the kernel that takes those with one: equal bit for bit."""
     flat = weight.view(-1)
-    size = min(AT_ONCE.get(weight.device.type, 2**20), len(flat))
+    size = min(AT_ONCE, len(flat))
     own, gradient, first, second = (flat.new_zeros(size) for _ in range(4))
     count = torch.ones((), device=weight.device)
     for part in torch.split(flat, size):

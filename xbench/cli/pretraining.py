@@ -60,6 +60,10 @@ def pretrain(
       xbench pretrain --to small --text me/wiki:*:train:text --pairs me/bitext:default:train:en,* --set width=256
     """
     needs_torch()
+    from xbench.crew import launched
+
+    if launched():
+        raise BadOption("xbench pretrain works in one process: start it without accelerate launch or torchrun")
     from xbench import pretrain as training
     from xbench.runner.facts import device_of
 

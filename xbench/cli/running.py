@@ -1,7 +1,9 @@
 """`xbench run`."""
 
 import json
+import logging
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -141,20 +143,28 @@ def run(
         layout=layout, deterministic=deterministic, compiled=compiled, at_once=seeds_at_once,
         trust_remote_code=trust_remote_code, also_select=codes(also_select),
     )  # fmt: skip
-    plan = runner.plan(order, fetch=not dry_run)
-    for note in plan.notes:
-        print(f"note: {note}", file=sys.stderr)
-    if dry_run:
-        _tell_plan(plan, as_json)
-        return
+    outcome = None
     try:
-        with progress() as watch:
-            outcome = runner.carry_out(plan, order, watch)
+        with runner.assembled(order) as crew:
+            plan = runner.plan_together(order, crew, fetch=not dry_run)
+            if crew.first:
+                for note in plan.notes:
+                    print(f"note: {note}", file=sys.stderr)
+            else:
+                logging.disable(logging.WARNING)
+            if not dry_run:
+                with progress() if crew.first else nullcontext(runner.Silent()) as watch:
+                    outcome = runner.carry_out(plan, order, watch, crew)
     except KeyboardInterrupt:
         said = "xbench: stopped. What is finished stands on the board; the same command goes on from there."
         print(said, file=sys.stderr)
         raise typer.Exit(130) from None
-    _tell_outcome(outcome, order, as_json)
+    if not crew.first:
+        return
+    if outcome:
+        _tell_outcome(outcome, order, as_json)
+    else:
+        _tell_plan(plan, as_json)
 
 
 def _tell_plan(plan: "Plan", as_json: bool) -> None:

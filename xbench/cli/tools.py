@@ -15,7 +15,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from xbench import catalogue
+from xbench import arrays, catalogue
 from xbench.cache import cache_dir
 from xbench.cli.words import codes, languages_of
 from xbench.errors import BadOption, UnknownName
@@ -81,6 +81,7 @@ def doctor() -> None:
         table.add_row(package, _version(package))
     table.add_row("device", _device())
     table.add_row("cache of xbench", str(cache_dir()))
+    table.add_row("token ids in it", _token_ids())
     table.add_row("cache of the Hub", os.environ.get("HF_HOME", str(Path.home() / ".cache" / "huggingface")))
     table.add_row(
         "Hub", "offline (HF_HUB_OFFLINE)" if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0") else "online"
@@ -97,6 +98,17 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return 'missing; `pip install "xbench[run]"` brings what fine-tuning needs'
+
+
+def _token_ids() -> str:
+    """Where token ids are kept, how many times texts were tokenized for them, and how much room they take."""
+    try:
+        limit = arrays.room()
+    except BadOption as wrong:
+        return str(wrong)
+    kept = arrays.entries()
+    size = sum(entry.size for entry in kept) / 2**20
+    return f"{arrays.place()}: {len(kept)} tokenizations, {size:,.1f} of {limit / 2**20:,.0f} MiB"
 
 
 def _device() -> str:

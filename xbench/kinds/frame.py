@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from xbench.errors import BadOption, EncoderError
+from xbench.tokens import Asked, tokenize
 
 Ids: TypeAlias = NDArray[np.int32]
 
@@ -102,20 +103,8 @@ def tokenized(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> dict[
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[Ids]:
-    return [np.array(ids, np.int32) for ids in _encoded(tokenizer, texts)["input_ids"]] if texts else []
-
-
-def _encoded(tokenizer: PreTrainedTokenizerBase, texts: list[str], **more: bool) -> Any:
-    return tokenizer(
-        texts,
-        add_special_tokens=False,
-        padding=False,
-        truncation=False,
-        return_attention_mask=False,
-        return_token_type_ids=False,
-        verbose=False,  # no warning that texts are longer than the model reads: they are cut into windows later
-        **more,
-    )
+    told = tokenize(tokenizer, texts, asked=Asked(special=False))
+    return told.rows(told.ids)
 
 
 class Located(NamedTuple):
@@ -139,25 +128,27 @@ def located(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> dict[st
         return {}
     if not tokenizer.is_fast:
         return _located_by_pieces(tokenizer, distinct)
-    encoded = _encoded(tokenizer, distinct, return_offsets_mapping=True)
+    told = tokenize(tokenizer, distinct, asked=Asked(special=False, offsets=True))
     numbers = [tokenizer.convert_tokens_to_ids(token) for token in LONE_SPACES]
     blank = [number for number in numbers if number not in (None, tokenizer.unk_token_id)]
+    lone = np.split(np.isin(told.ids, blank), told.stops[:-1])
     found = {}
-    for text, ids, offsets in zip(distinct, encoded["input_ids"], encoded["offset_mapping"], strict=True):
-        array, places = np.array(ids, np.int32), np.array(offsets, np.int32).reshape(-1, 2)
-        begins, ends = _trimmed(text, places)
-        found[text] = Located(array, begins, np.where(np.isin(array, blank), begins, ends))
+    for text, ids, alone, *places in zip(
+        distinct, told.rows(told.ids), lone, told.rows(told.begins), told.rows(told.ends), strict=True
+    ):
+        begins, ends = _trimmed(text, *places)
+        found[text] = Located(ids, begins, np.where(alone, begins, ends))
     return found
 
 
-def _trimmed(text: str, places: Ids) -> tuple[Ids, Ids]:
+def _trimmed(text: str, first: Ids, last: Ids) -> tuple[Ids, Ids]:
     """Offsets without the white space at either end, which SentencePiece and byte-level BPE count to a token."""
     space = np.fromiter(map(str.isspace, text), bool, len(text))
     place = np.arange(len(text), dtype=np.int32)
     after = np.append(np.minimum.accumulate(np.where(space, len(text), place)[::-1])[::-1], len(text))
     before = np.append(0, np.maximum.accumulate(np.where(space, 0, place + 1)))
-    begins = after[places[:, 0]].astype(np.int32)
-    return begins, np.maximum(begins, before[places[:, 1]]).astype(np.int32)
+    begins = after[first].astype(np.int32)
+    return begins, np.maximum(begins, before[last]).astype(np.int32)
 
 
 def _located_by_pieces(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> dict[str, Located]:

@@ -1,6 +1,9 @@
 """One sentence or two, and a label."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -11,6 +14,7 @@ from transformers import PreTrainedModel
 from xbench.errors import UnknownLabel, near
 from xbench.kinds import Batch, Feature, Setting
 from xbench.task import Label, Pair
+from xbench.tokens import Asked, tokenize
 
 
 class Pairs:
@@ -80,37 +84,58 @@ Coded = tuple[NDArray[np.int32], NDArray[np.int32] | None, bool]
 
 def encode_texts(texts: Sequence[tuple[str, str | None]], setting: Setting) -> list[Coded]:
     """Tokens of single texts and of pairs, with the special ones, cut to `setting.limit` from the longer of a pair."""
-    coded: list[Coded | None] = [None] * len(texts)
+    coded: dict[int, Coded] = {}
     for paired in (False, True):
         numbers = [number for number, (_, second) in enumerate(texts) if (second is not None) == paired]
-        whole = _tokenize([texts[number] for number in numbers], setting, cut=False)
-        long = [place for place, (ids, _) in enumerate(whole) if len(ids) > setting.limit]
+        here = [texts[number] for number in numbers]
+        first, second = _columns(here)
+        whole = tokenize(setting.tokenizer, first, second, asked=Asked(special=True, types=setting.typed))
+        types = repeat(None) if whole.types is None else whole.rows(whole.types)
+        coded |= zip(numbers, zip(whole.rows(whole.ids), types, repeat(False)), strict=True)
         # A tokenizer does not tell what it cut in the same way fast and slow; the uncut length tells it of every one.
-        cut = dict(zip(long, _tokenize([texts[numbers[place]] for place in long], setting, cut=True), strict=True))
-        for place, number in enumerate(numbers):
-            coded[number] = (*cut.get(place, whole[place]), place in cut)
-    return [one for one in coded if one is not None]
+        long = np.flatnonzero(np.diff(whole.stops, prepend=0) > setting.limit).tolist()
+        for place, (ids, kinds) in zip(long, _cut([here[place] for place in long], setting), strict=True):
+            coded[numbers[place]] = ids, kinds, True
+    return [coded[number] for number in range(len(texts))]
 
 
-def _tokenize(
-    texts: Sequence[tuple[str, str | None]], setting: Setting, *, cut: bool
+def _columns(texts: Sequence[tuple[str, str | None]]) -> tuple[list[str], list[str] | None]:
+    """Texts that are all single or all pairs, as a tokenizer takes them."""
+    seconds = [second for _, second in texts if second is not None]
+    return [first for first, _ in texts], seconds or None
+
+
+def _cut(
+    texts: Sequence[tuple[str, str | None]], setting: Setting
 ) -> list[tuple[NDArray[np.int32], NDArray[np.int32] | None]]:
-    """One call of the tokenizer for texts that are all single or all pairs."""
+    """Tokens of texts that are all single or all pairs, cut by the tokenizer to `setting.limit`."""
     if not texts:
         return []
-    told = setting.tokenizer(
-        [first for first, _ in texts],
-        None if texts[0][1] is None else [second for _, second in texts],
-        truncation="longest_first" if cut else False,
-        max_length=setting.limit if cut else None,
-        padding=False,
-        return_attention_mask=False,
-        return_token_type_ids=setting.typed,
-        verbose=False,
-    )
+    with _unwarned():
+        told = setting.tokenizer(
+            *_columns(texts),
+            truncation="longest_first",
+            max_length=setting.limit,
+            padding=False,
+            return_attention_mask=False,
+            return_token_type_ids=setting.typed,
+            verbose=False,
+        )
     ids = [np.asarray(row, np.int32) for row in told["input_ids"]]
     types = [np.asarray(row, np.int32) for row in told["token_type_ids"]] if setting.typed else [None] * len(ids)
     return list(zip(ids, types, strict=True))
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Keep slow tokenizers from warning, once for each pair they cut, that they do not tell what they cut off."""
+    logger = logging.getLogger("transformers.tokenization_python")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def label_numbers(labels: Sequence[str], known: Sequence[str]) -> NDArray[np.int64]:

@@ -13,7 +13,8 @@ from transformers import PreTrainedModel
 from xbench.errors import BadOption
 from xbench.kinds import Batch, Feature, Kind, Setting
 from xbench.kinds.pairs import encode_texts
-from xbench.nearest import directions, ranked
+from xbench.nearest import directions
+from xbench.nearest_bf16 import ranked
 from xbench.task import Bitext, Retrieved
 
 

@@ -7,7 +7,7 @@ would by hand; a corpus is read with arrays, and the two agree in every span.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, product
+from itertools import chain, count, product
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -167,19 +167,22 @@ class Corpus:
     @classmethod
     def of(cls, gold: Sequence[Sequence[str]], guessed: Sequence[Sequence[str]]) -> "Corpus":
         """Number sequences and tags. Raises TypeError for what cannot be looked up, as a list for a tag."""
-        sequences = Numbers()
-        ours, theirs = (
-            np.fromiter(map(sequences.__getitem__, map(tuple, side)), np.intp, len(side)) for side in (gold, guessed)
-        )
-        flat = list(chain.from_iterable(sequences))
+        # A sequence stands for its first occurrence; nothing here calls back into Python for each of them.
+        first: dict[tuple[str, ...], int] = {}
+        asked = map(first.setdefault, map(tuple, chain(gold, guessed)), count())
+        places = np.fromiter(asked, np.intp, len(gold) + len(guessed))
+        number = np.empty(len(places), np.intp)
+        number[np.fromiter(first.values(), np.intp, len(first))] = np.arange(len(first))
+        sequences = number[places]
+        flat = list(chain.from_iterable(first))
         tags = {tag: number for number, tag in enumerate((OUTSIDE, *set(flat).difference((OUTSIDE,))))}
         # The quickest way to look up many keys; fewer than two would give no tuple.
-        numbers = itemgetter(OUTSIDE, OUTSIDE, *flat)(tags)[2:]
+        numbers = itemgetter(OUTSIDE, OUTSIDE, *flat)(tags)
         return cls(
-            gold=ours,
-            guessed=theirs,
-            lengths=np.fromiter(map(len, sequences), np.intp, len(sequences)),
-            numbers=np.frombuffer(bytes(numbers), np.uint8) if len(tags) <= 256 else np.array(numbers, np.int32),
+            gold=sequences[: len(gold)],
+            guessed=sequences[len(gold) :],
+            lengths=np.fromiter(map(len, first), np.intp, len(first)),
+            numbers=(np.frombuffer(bytes(numbers), np.uint8) if len(tags) <= 256 else np.array(numbers, np.int32))[2:],
             tags=tuple(tags),
         )
 

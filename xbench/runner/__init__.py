@@ -1,13 +1,17 @@
 """Run -> Record: plan what was asked for, fine-tune, score, write. The only floor that knows all the others."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from xbench import store
-from xbench.errors import XbenchError
+from xbench.crew import ALONE, Crew, joined, launched
+from xbench.errors import BadOption, XbenchError
 from xbench.recipe import Precision
 from xbench.record import Record, Run
+from xbench.runner.facts import device_of
 from xbench.runner.gold import Gold
 from xbench.runner.order import Order, order
 from xbench.runner.plan import Job, Plan, plan
@@ -41,23 +45,56 @@ class Outcome:
     notes: tuple[str, ...]
 
 
-def carry_out(plan: Plan, order: Order, watch: Watch) -> Outcome:
-    """Do what a plan says: read and check all rows, then train and score. A run that fails does not stop others."""
+@contextmanager
+def assembled(order: Order) -> Iterator[Crew]:
+    """The processes that `accelerate launch` or torchrun started for an order, see `xbench.crew.joined`.
+
+    Raises BadOption, NotTogether.
+    """
+    if not launched():
+        yield ALONE
+        return
+    with joined(device_of(order.device)) as crew:
+        if crew.sharded and order.compiled:
+            raise BadOption("--compile and --use_fsdp do not go together: leave one of the two out")
+        yield crew
+
+
+def plan_together(order: Order, crew: Crew, *, fetch: bool = True) -> Plan:
+    """A plan of every process of a crew, before any of them writes. Raises NotTogether where they are not equal."""
+    with crew.in_turn():
+        found = plan(order, fetch=fetch)
+    todo = [f"{job.run} {job.languages} {job.recipe.digest()}" for group in found.groups for job in group]
+    crew.same("work to do", f"{len(todo)} runs (#{sha256('; '.join(todo).encode()).hexdigest()[:8]})")
+    return found
+
+
+def carry_out(plan: Plan, order: Order, watch: Watch, crew: Crew = ALONE) -> Outcome:
+    """Do what a plan says: read and check all rows, then train and score. A run that fails does not stop others.
+
+    All processes of a `crew` must ask. Its first one writes, and knows of the records that were written.
+    """
     gold = Gold(order.data)
     ran: list[tuple[Path, Record]] = []
     failed: list[Failed] = []
-    groups = _checked(plan, gold, watch, failed)
+    if crew.size > 1:
+        order = replace(order, at_once=1)
+    with crew.in_turn():
+        groups = _checked(plan, gold, watch, failed)
+    crew.same("rows to trust", f"{len(failed)} failed runs ({'; '.join(str(lost) for lost in failed)})")
     for number, team in enumerate(teams := together(groups, order), 1):
         left = [job for group in team for job in group]
         watch.say(f"[{number}/{len(teams)}] {', '.join(str(job.run) for job in left)}")
         try:
-            for job, what in perform(team, order, gold, watch):
+            for job, what in perform(team, order, gold, watch, crew):
                 left.remove(job)
-                if isinstance(what, Path):
-                    ran.append((what, store.read(what)))
-                else:
+                if isinstance(what, XbenchError):
+                    crew.agree(what)
                     _lost(failed, [job], what, watch)
+                elif crew.first:
+                    ran.append((what, store.read(what)))
         except XbenchError as fault:
+            crew.agree(fault)
             _lost(failed, left, fault, watch)
     return Outcome(ran=tuple(ran), finished=plan.finished, failed=tuple(failed), notes=plan.notes)
 
@@ -116,7 +153,8 @@ def run(
         compiled=compiled, at_once=at_once,
         trust_remote_code=trust_remote_code, also_select=_names(also_select),
     )  # fmt: skip
-    return carry_out(plan(wanted), wanted, watch or Silent())
+    with assembled(wanted) as crew:
+        return carry_out(plan_together(wanted, crew), wanted, watch or Silent(), crew)
 
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ nothing is trained, oracle chooses a threshold instead.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -22,6 +21,7 @@ from xbench.runner.bench import Bench
 from xbench.runner.gold import Gold
 from xbench.runner.plan import Job
 from xbench.runner.scoring import Scored, dev_score, score
+from xbench.runner.stream import read
 from xbench.runner.watch import Watch
 from xbench.selection import SOURCE_DEV, Judge, Jury
 
@@ -91,7 +91,7 @@ def judges_of(group: Iterable[Turn], bench: Bench, gold: Gold) -> dict[str, Judg
         lower = catalogue.metrics_of(job.task)[0].better == "lower"
         for name, language in asked(job, gold).items():
             dev = gold.dev(job) if name == SOURCE_DEV else gold.own_dev(job, language)
-            found[name] = Judge(score=partial(dev_score, job, bench, dev, language), keep=name in kept, lower=lower)
+            found[name] = Judge(score=dev_score(job, bench, dev, language), keep=name in kept, lower=lower)
     return found
 
 
@@ -129,18 +129,21 @@ def scored(job: Job, bench: Bench, jury: Jury, gold: Gold, watch: Watch) -> Scor
 def _tuned(job: Job, bench: Bench, gold: Gold, watch: Watch) -> Scored:
     """Score every language of a job under the threshold that does best on its own dev rows. Raises DataError."""
     rows, _ = gold.test(job)
-    parts: list[Scored] = []
-    chosen: dict[str, Chosen] = {}
     began, tokens = perf_counter(), 0
-    for language, found in rows.items():
-        dev = gold.own_dev(job, language)
-        candidates, features = bench.under(0.0).answers(dev.examples)
+    devs = {language: gold.own_dev(job, language) for language in rows}
+    chosen: dict[str, Chosen] = {}
+    thresholds: dict[str, float] = {}
+    every = bench.under(0.0)
+    for text, scores in read(every, devs, watch, f"the dev rows of {job.run}"):
+        dev = devs[text.language]
+        candidates = every.decode(scores, text.features, dev.examples)
         threshold, best = job.kind.tune(candidates, dev.examples)
-        split = f"{language}/{dev.used.split}"
-        chosen[language] = Chosen(split=split, checkpoint=0, score=best, threshold=threshold)
-        parts.append(score(job, bench.under(threshold), {language: found}, watch))
-        tokens += parts[-1].tokens + sum(len(feature.ids) for feature in features)
-    return replace(_joined(parts, tuple(rows)), chosen=chosen, tokens=tokens, seconds=perf_counter() - began)
+        split = f"{text.language}/{dev.used.split}"
+        chosen[text.language] = Chosen(split=split, checkpoint=0, score=best, threshold=threshold)
+        thresholds[text.language] = threshold
+        tokens += text.tokens
+    found = score(job, bench, rows, watch, thresholds)
+    return replace(found, chosen=chosen, tokens=tokens + found.tokens, seconds=perf_counter() - began)
 
 
 def _joined(parts: Sequence[Scored], languages: tuple[str, ...]) -> Scored:

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 import xbench
+from xbench.crew import ALONE, Crew
 from xbench.errors import BadOption
 from xbench.opening import Opened
 from xbench.recipe import Precision
@@ -72,11 +73,13 @@ def forget_peak(device: torch.device) -> None:
         torch.cuda.reset_peak_memory_stats(device)
 
 
-def describe(device: torch.device) -> str:
-    """The device in words."""
+def describe(device: torch.device, crew: Crew = ALONE) -> str:
+    """The device in words, and how many there are where several processes have one each."""
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+        name = torch.cuda.get_device_name(device)
+    else:
+        name = f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+    return f"{crew.size} x {name}" if crew.size > 1 else name
 
 
 def peak_memory(device: torch.device) -> int:
@@ -102,8 +105,8 @@ def signature_of(job: Job, train: DataUsed | None, vectors: str) -> str:
 
 
 def provenance(
-    job: Job, opened: Opened, device: torch.device, precision: str, *, train: DataUsed | None, dev: DataUsed | None,
-    test: Mapping[str, DataUsed], started: str, how: Mapping[str, str],
+    job: Job, opened: Opened, device: torch.device, precision: str, *, crew: Crew, train: DataUsed | None,
+    dev: DataUsed | None, test: Mapping[str, DataUsed], started: str, how: Mapping[str, str],
 ) -> Provenance:  # fmt: skip
     """Where a record's numbers come from."""
     return Provenance(
@@ -111,7 +114,7 @@ def provenance(
         packages={name: _version(name) for name in PACKAGES},
         python=platform.python_version(),
         platform=f"{platform.system()}-{platform.machine()}",
-        device=describe(device),
+        device=describe(device, crew),
         precision=precision,
         checkpoint=job.encoder.checkpoint or job.encoder.made,
         checkpoint_revision=opened.revision,
@@ -122,13 +125,18 @@ def provenance(
         dev=dev,
         test=dict(test),
         recipe=job.recipe.numbers(),
-        seeds={"head": job.run.seed, "order": job.run.seed, "dropout": job.run.seed},
+        seeds={"head": job.run.seed, "order": job.run.seed} | _dropout(job.run.seed, crew),
         git=_git(Path.cwd()),
         command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         started=started,
         ended=now(),
         how=dict(how),
     )
+
+
+def _dropout(seed: int, crew: Crew) -> dict[str, int]:
+    """The seed of every process's dropout."""
+    return {f"dropout of process {rank}" if rank else "dropout": own for rank, own in enumerate(crew.seeds(seed))}
 
 
 def _version(package: str) -> str:

@@ -1,7 +1,8 @@
 """The scores of a job: predict, count, close, in every language."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from time import perf_counter
 from typing import Any
 
@@ -16,6 +17,7 @@ from xbench.record import Chosen, Counts, Missing, Score, TokenizerFigures
 from xbench.resample import interval, interval_of_draws
 from xbench.runner.bench import Bench
 from xbench.runner.plan import Job
+from xbench.runner.stream import read
 from xbench.runner.watch import Watch
 from xbench.task import Retrieved
 
@@ -44,18 +46,27 @@ class Scored:
     """Language -> the threshold that its own dev split chose, where one was to be chosen."""
 
 
-def dev_score(job: Job, bench: Bench, dev: Rows, language: str) -> float:
-    """The ranking metric on the dev rows of a language, 0..1."""
+def dev_score(job: Job, bench: Bench, dev: Rows, language: str) -> Callable[[], float]:
+    """A function that gives the ranking metric on the dev rows of a language, 0..1, as the model then stands.
+
+    The rows are tokenized when it is first asked, and never again.
+    """
     metric = catalogue.metrics_of(job.task)[0]
-    predictions, _ = bench.answers(dev.examples)
-    one = _Answered(language, dev, predictions)
-    if metric.whole:
-        return checked(metric, metric.whole(predictions, dev.examples, language))
-    return close(metric, one.counts([metric]).rows)
+    encoded = cache(lambda: bench.encode(dev.examples))
+
+    def score() -> float:
+        predictions = bench.decode(bench.scores(encoded()), encoded(), dev.examples)
+        if metric.whole:
+            return checked(metric, metric.whole(predictions, dev.examples, language))
+        return close(metric, _Answered(language, dev, predictions).counts([metric]).rows)
+
+    return score
 
 
-def score(job: Job, bench: Bench, rows: dict[str, Rows], watch: Watch) -> Scored:
-    """Score every language of a job."""
+def score(
+    job: Job, bench: Bench, rows: Mapping[str, Rows], watch: Watch, thresholds: Mapping[str, float] | None = None
+) -> Scored:
+    """Score every language of a job, each under its own threshold where it has one."""
     metrics = catalogue.metrics_of(job.task)
     began = perf_counter()
     answered: list[_Answered] = []
@@ -63,17 +74,15 @@ def score(job: Job, bench: Bench, rows: dict[str, Rows], watch: Watch) -> Scored
     scores: list[Score] = []
     tokenizer: dict[str, TokenizerFigures] = {}
     tokens = 0
-    watch.begin(f"scoring {job.run}", len(rows))
-    for done, (language, found) in enumerate(rows.items(), 1):
-        predictions, features = bench.answers(found.examples)
-        one = _Answered(language, found, predictions)
+    for text, given in read(bench, rows, watch, str(job.run)):
+        language, examples = text.language, rows[text.language].examples
+        at = bench.under(thresholds[language]) if thresholds else bench
+        one = _Answered(language, rows[language], at.decode(given, text.features, examples))
         tables.append(one.counts(metrics))
         scores += one.scores(tables[-1], metrics)
         answered.append(one)
-        tokens += sum(len(feature.ids) for feature in features)
-        tokenizer[language] = figures(bench.opened.tokenizer, found.examples, features)
-        watch.advance(done, language)
-    watch.end()
+        tokens += text.tokens
+        tokenizer[language] = figures(bench.opened.tokenizer, examples, text.features)
     return Scored(
         scores=tuple(scores), counts=_joined(tables, metrics), tokenizer=tokenizer, tokens=tokens,
         predictions=tuple(prediction for one in answered for prediction in one.predictions),

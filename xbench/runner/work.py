@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from xbench import catalogue, store
+from xbench.crew import ALONE, Crew
 from xbench.errors import BadOption, DoesNotFit, XbenchError
 from xbench.fit import Fitted, Training, fit_together
 from xbench.record import Cost, Record
@@ -38,12 +40,12 @@ class Work:
 
 
 def perform(
-    team: Sequence[Sequence[Job]], order: Order, gold: Gold, watch: Watch
+    team: Sequence[Sequence[Job]], order: Order, gold: Gold, watch: Watch, crew: Crew = ALONE
 ) -> Iterator[tuple[Job, Path | XbenchError]]:
     """Fine-tune an encoder for each group, several seeds at once where that is wanted, score every job and record it.
 
     Gives each job's record, or why it has none. The groups of a team differ in their seeds only. Those that do not fit
-    into the memory together are done one by one.
+    into the memory together are done one by one. All processes of a `crew` must ask; its first one writes.
     """
     left = list(team)
     while left:
@@ -53,7 +55,7 @@ def perform(
             while left and (not starts or len(starts) < seats(starts[0].bench, order)):
                 group = left.pop(0)
                 try:
-                    starts.append(_start(group, order, gold, watch, stack))
+                    starts.append(_start(group, order, gold, watch, crew, stack))
                 except XbenchError as fault:
                     yield from ((job, fault) for job in group)
             for start, fitted in zip(starts, _fitted(starts, order, gold, watch), strict=True):
@@ -81,11 +83,11 @@ class _Start:
     began: str
 
 
-def _start(group: Sequence[Job], order: Order, gold: Gold, watch: Watch, stack: ExitStack) -> _Start:
+def _start(group: Sequence[Job], order: Order, gold: Gold, watch: Watch, crew: Crew, stack: ExitStack) -> _Start:
     device = facts.device_of(order.device)
     facts.forget_peak(device)
     began = facts.now()
-    bench = bench_of(group[0], order, device)
+    bench = bench_of(group[0], order, device, crew)
     _remark(group[0], bench, watch)
     worth_it = group[0].kind.trained and any(gold.test(job)[0] for job in group)
     turns = choosing.turns(group, gold)
@@ -110,11 +112,13 @@ def _recorded(
             if turn.recorded:
                 record = _record(turn.job, work, scored, zero_shot.get(choosing.compared_with(turn.job)))
                 choosing.check_honest(record)
-                yield turn.job, store.write_once(order.board, record, scored.counts, scored.predictions)
+                write = partial(store.write_once, order.board, record, scored.counts, scored.predictions)
+                yield turn.job, work.bench.crew.by_first(write)
         except XbenchError as fault:
             if turn.recorded:
                 yield turn.job, fault
             else:
+                work.bench.crew.agree(fault)
                 watch.say(f"note: what oracle gains for {turn.job.task.name} is not known: {fault}")
 
 
@@ -159,9 +163,9 @@ def _record(job: Job, work: Work, scored: Scored, zero_shot: Scored | None) -> R
         cost=_cost(work, scored, asked),
         tokenizer=scored.tokenizer,
         provenance=facts.provenance(
-            job, bench.opened, bench.device, bench.precision, train=train, dev=dev,
+            job, bench.opened, bench.device, bench.precision, crew=bench.crew, train=train, dev=dev,
             test={language: found.used for language, found in rows.items()}, started=work.started,
-            how=fitted.how if fitted else {"layout": bench.reader.said},
+            how=fitted.how if fitted else {"layout": bench.reader.said} | bench.crew.how,
         ),
         examples=None,
         metrics={metric.name: metric.detail for metric in catalogue.metrics_of(job.task)},
@@ -195,7 +199,8 @@ def _training(start: _Start, gold: Gold, watch: Watch, *, talks: bool) -> Traini
     """What is to be fine-tuned; one of those that are trained together `talks`. Raises BadOption."""
     job, bench = start.group[0], start.bench
     train = gold.train(job)
-    features = bench.kind.encode(train.examples, bench.setting, training=True)
+    with bench.crew.in_turn():
+        features = bench.kind.encode(train.examples, bench.setting, training=True)
     if not features:
         raise BadOption(
             f"nothing to learn from: the first {len(train.ids)} training rows of {job.task.name} give no features"
@@ -206,7 +211,7 @@ def _training(start: _Start, gold: Gold, watch: Watch, *, talks: bool) -> Traini
 
     return Training(
         reader=bench.reader, kind=bench.kind, features=features, setting=bench.setting, seed=job.run.seed,
-        jury=start.jury, progress=progress if talks else None,
+        jury=start.jury, progress=progress if talks else None, crew=bench.crew,
     )  # fmt: skip
 
 
@@ -219,8 +224,8 @@ def _cost(work: Work, scored: Scored, asked: Mapping[str, str]) -> Cost:
         score_seconds=scored.seconds,
         train_tokens=fitted.tokens if fitted else 0,
         score_tokens=scored.tokens,
-        peak_memory=facts.peak_memory(bench.device),
+        peak_memory=max(bench.crew.gather(facts.peak_memory(bench.device))),
         parameters=bench.opened.parameters,
-        device=facts.describe(bench.device),
+        device=facts.describe(bench.device, bench.crew),
         shared=work.shared,
     )

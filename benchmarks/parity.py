@@ -1,0 +1,169 @@
+"""What must be equal, and what must be small: scores, gradients, memory, and the host's own time."""
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import cycle
+from time import perf_counter, process_time
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from benchmarks import ours, peers
+from benchmarks.shapes import SHAPES, Shape, Work, opened
+from benchmarks.turns import Loop, in_turn, saved_bytes
+from xbench.kinds import Batch, Feature, Setting
+from xbench.kinds.pairs import Pairs
+from xbench.layouts import Reader
+from xbench.opening import Opened
+from xbench.pack import pad
+
+SMALLEST = Shape(1, 16, 1, 500)
+"""An encoder that takes so little time that the host's shows. Nearly every row of its vocabulary occurs."""
+SHAPES["smallest"] = SMALLEST
+
+
+def wide(features: Sequence[Feature], work: Work) -> Batch:
+    """A batch padded to the work's full length, as scripts pad it."""
+    rows = peers.as_rows(features, work, padded=True)
+    narrow = pad(features, pad_id=work.setting.tokenizer.pad_token_id)
+    return Batch(
+        ids=torch.tensor([row["input_ids"] for row in rows]),
+        mask=torch.tensor([row["attention_mask"] for row in rows]),
+        types=None,
+        targets=narrow.targets,
+        examples=narrow.examples,
+    )
+
+
+def apart(name: str, work: Work, rows: int) -> tuple[float, float]:
+    """Largest difference between the scores of the two layouts, and that of their gradients as a share of them.
+
+    Both in float32 without dropout: ours packed, the other padded to the full length.
+    """
+    encoder, features = opened(name, work), work.train[:rows]
+    reads = ours.reader(encoder, work, precision="fp32", layout="packed")
+    ready = pad(features, pad_id=work.setting.tokenizer.pad_token_id, packing=True)
+    mine, my_slope = _read(reads, work, ready)
+    other, their_slope = _read(Reader(encoder.model), work, wide(features, work))
+    if work.kind.per_token:
+        there = ready.mask.bool()
+        mine, other = mine[there], other[:, : there.shape[1]][there]
+    gap = torch.stack([(one - two).norm() for one, two in zip(my_slope, their_slope, strict=True)]).norm()
+    return float((mine - other).abs().max()), float(gap / torch.stack([one.norm() for one in their_slope]).norm())
+
+
+def _read(reads: Reader, work: Work, batch: Batch) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Scores of a batch, and the gradients of its mean loss."""
+    weights = [weight for weight in reads.model.parameters() if weight.requires_grad]
+    scores = reads.scores(work.kind, batch, work.setting)
+    slopes = torch.autograd.grad(work.kind.loss(scores, batch).mean(), weights, allow_unused=True)
+    return scores.detach(), [slope for slope in slopes if slope is not None]
+
+
+def activations(name: str, work: Work, rows: int) -> dict[str, float]:
+    """Bytes that a forward pass in training keeps, ours in both precisions as shares of padded float32."""
+    encoder, features = opened(name, work), work.train[:rows]
+    encoder.model.train()
+    theirs = saved_bytes(encoder.model, lambda: peers.loss_of(encoder, peers.as_rows(features, work, padded=True)))
+    batch = pad(features, pad_id=work.setting.tokenizer.pad_token_id, packing=True)
+    shares = {}
+    for precision in ("fp32", "bf16"):
+        reads = ours.reader(encoder, work, precision=precision)
+
+        def loss(reads: Reader = reads, half: bool = precision == "bf16") -> torch.Tensor:
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                scores = reads.scores(work.kind, batch, work.setting)
+            mean: torch.Tensor = work.kind.loss(scores.float(), batch).mean()
+            return mean
+
+        encoder.model.train()
+        shares[precision] = saved_bytes(encoder.model, loss) / theirs
+    return shares
+
+
+def pipeline(work: Work, batches: int = 300) -> float:
+    """Seconds in which a batch is laid out for a reader that packs, median."""
+    size, took = work.setting.recipe.batch, []
+    pad_id = work.setting.tokenizer.pad_token_id
+    for begin in range(0, batches * size, size):
+        features = [work.train[(begin + place) % len(work.train)] for place in range(size)]
+        began = perf_counter()
+        pad(features, pad_id=pad_id, packing=True)
+        took.append(perf_counter() - began)
+    return statistics.median(took)
+
+
+class Light(Pairs):
+    """XNLI's kind with three numbers for a model, so that next to nothing is computed."""
+
+    def forward(self, model: PreTrainedModel, batch: Batch, setting: Setting) -> torch.Tensor:
+        """The numbers, for each feature."""
+        return _numbers(model).repeat(len(batch.ids), 1)
+
+
+def _numbers(model: PreTrainedModel) -> torch.Tensor:
+    return model.get_parameter("classifier.out_proj.bias")
+
+
+def overhead(work: Work, *, turn: int = 200, rounds: int = 15) -> list[float]:
+    """Seconds a step of our loop beyond the same model calls on batches that lie ready, in each round.
+
+    The model is next to nothing: beside a real one the difference would drown in its noise. Batches are laid out in our
+    loop, packed, so that is part of it. The seconds are the processor's, on one thread: other programs do not count.
+    """
+    light, threads = replace(work, kind=Light()), torch.get_num_threads()
+    torch.set_num_threads(1)
+    mine = ours.training(_light(light), light, precision="fp32", turn=turn, layout="packed")
+    bare = Loop(lambda pause: _bare(_light(light), light, turn, pause))
+    took = in_turn({"ours": lambda: _busy(mine), "bare": lambda: _busy(bare)}, rounds, warm=2)
+    mine.close()
+    bare.close()
+    torch.set_num_threads(threads)
+    return [(one - other) / turn for one, other in zip(took["ours"], took["bare"], strict=True)]
+
+
+def _light(work: Work) -> Opened:
+    """An encoder of which only three numbers learn."""
+    encoder = opened("smallest", work)
+    encoder.model.requires_grad_(False)
+    _numbers(encoder.model).requires_grad_(True)
+    return encoder
+
+
+def _busy(loop: Loop) -> float:
+    """Seconds of the processor in a turn."""
+    began = process_time()
+    loop.turn()
+    return process_time() - began
+
+
+def _bare(encoder: Opened, work: Work, turn: int, pause: Callable[[], None]) -> None:
+    """The model calls of fine-tuning and nothing else."""
+    recipe, model = work.setting.recipe, encoder.model
+    reads = ours.reader(encoder, work, precision="fp32", layout="packed")
+    model.train()
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=recipe.rate, weight_decay=recipe.decay, fused=True)
+    for number, batch in enumerate(cycle(_ready(work)), 1):
+        work.kind.loss(reads.scores(work.kind, batch, work.setting), batch).mean().backward()
+        nn.utils.clip_grad_norm_(weights, recipe.clip, foreach=True)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if number % turn == 0:
+            pause()
+
+
+def _ready(work: Work) -> list[Batch]:
+    """Batches of an epoch in our order, laid out."""
+    order = np.random.default_rng((0, 0)).permutation(len(work.train))
+    size = work.setting.recipe.batch
+    pad_id = work.setting.tokenizer.pad_token_id
+    return [pad([work.train[place] for place in some], pad_id=pad_id, packing=True) for some in _cut(order, size)]
+
+
+def _cut(order: np.typing.NDArray[np.intp], size: int) -> Iterator[np.typing.NDArray[np.intp]]:
+    for begin in range(0, len(order), size):
+        yield order[begin : begin + size]
