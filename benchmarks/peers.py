@@ -4,10 +4,11 @@ Written from knowledge of what `run_xnli.py`, `run_qa.py` and XTREME's `train_xn
 ids that lie ready in memory, without a `datasets` table around them, which spares the peer its reading.
 """
 
+import atexit
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -62,8 +63,7 @@ def training(opened: Opened, work: Work, way: Way, *, turn: int, seed: int = 0, 
     rows = as_rows([work.train[place] for place in order], work, padded=way.padded)
 
     def body(pause: Callable[[], None]) -> None:
-        with set_up(opened, work, way, rows, turn=turn, pause=pause, device=device) as trainer:
-            trainer.train()
+        set_up(opened, work, way, rows, turn=turn, pause=pause, device=device).train()
 
     return Loop(body)
 
@@ -72,13 +72,9 @@ def scoring(
     opened: Opened, work: Work, way: Way, features: Sequence[Feature], *, device: str = "cpu"
 ) -> Callable[[], Any]:
     """A function that runs `Trainer.predict` over the features and gives its scores."""
-    rows = as_rows(features, work, padded=way.padded)
-
-    def once() -> Any:
-        with set_up(opened, work, way, [], turn=0, pause=lambda: None, device=device) as trainer:
-            return trainer.predict(rows).predictions
-
-    return once
+    rows: Any = as_rows(features, work, padded=way.padded)
+    trainer = set_up(opened, work, way, [], device=device)
+    return lambda: trainer.predict(rows).predictions
 
 
 def as_rows(features: Sequence[Feature], work: Work, *, padded: bool) -> list[Row]:
@@ -99,44 +95,51 @@ def as_rows(features: Sequence[Feature], work: Work, *, padded: bool) -> list[Ro
     return rows
 
 
-@contextmanager
 def set_up(
-    opened: Opened, work: Work, way: Way, rows: list[Row], *, turn: int, pause: Callable[[], None], device: str
-) -> Iterator[Trainer]:
-    """A Trainer of the model as it stands, on the device."""
-    told = logging.get_verbosity()
+    opened: Opened, work: Work, way: Way, rows: list[Row], *, turn: int = 0, pause: Callable[[], None] = print,
+    device: str,
+) -> Trainer:  # fmt: skip
+    """A Trainer of the model as it stands, on the device, that pauses after every `turn` steps; 0 = never."""
     recipe, cuda = work.setting.recipe, device != "cpu"
-    with tempfile.TemporaryDirectory(prefix="xbench-peer-") as folder:
-        said = TrainingArguments(
-            output_dir=folder,
-            max_steps=STEPS,
-            per_device_train_batch_size=recipe.batch // way.accumulated,
-            gradient_accumulation_steps=way.accumulated,
-            per_device_eval_batch_size=way.scored_at_once,
-            learning_rate=recipe.rate,
-            weight_decay=recipe.decay,
-            optim="adamw_torch_fused",
-            bf16=way.bf16,
-            torch_compile=way.compiled and cuda,
-            train_sampling_strategy=way.sampling,
-            logging_nan_inf_filter=way.attentive,
-            dataloader_num_workers=way.workers if cuda else 0,
-            dataloader_persistent_workers=way.workers > 0 and cuda,
-            dataloader_pin_memory=cuda,
-            use_cpu=not cuda,
-            save_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-            log_level="error",
-        )
-        collator = default_data_collator if way.padded else DataCollatorWithPadding(work.setting.tokenizer)
-        try:
-            yield Trainer(
-                model=opened.model, args=said, data_collator=collator, train_dataset=rows or None,
-                callbacks=[Pausing(turn, pause)],
-            )  # fmt: skip
-        finally:
-            logging.set_verbosity(told)  # which the Trainer has set for all
+    said = TrainingArguments(
+        output_dir=scratch(),
+        max_steps=STEPS,
+        per_device_train_batch_size=recipe.batch // way.accumulated,
+        gradient_accumulation_steps=way.accumulated,
+        per_device_eval_batch_size=way.scored_at_once,
+        learning_rate=recipe.rate,
+        weight_decay=recipe.decay,
+        optim="adamw_torch_fused",
+        bf16=way.bf16,
+        torch_compile=way.compiled and cuda,
+        train_sampling_strategy=way.sampling,
+        logging_nan_inf_filter=way.attentive,
+        dataloader_num_workers=way.workers if cuda else 0,
+        dataloader_persistent_workers=way.workers > 0 and cuda,
+        dataloader_pin_memory=cuda,
+        use_cpu=not cuda,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        log_level="error",
+    )
+    collator = default_data_collator if way.padded else DataCollatorWithPadding(work.setting.tokenizer)
+    told = logging.get_verbosity()
+    try:
+        return Trainer(
+            model=opened.model, args=said, data_collator=collator, train_dataset=rows or None,  # type: ignore[arg-type]
+            callbacks=[Pausing(turn, pause)],
+        )  # fmt: skip
+    finally:
+        logging.set_verbosity(told)  # which the Trainer has set for all
+
+
+@cache
+def scratch() -> str:
+    """A folder that nothing is written to, as a Trainer must have one; gone when the process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="xbench-peer-")
+    atexit.register(folder.cleanup)
+    return folder.name
 
 
 class Pausing(TrainerCallback):

@@ -78,8 +78,10 @@ class Work:
     """Where the rows come from, and how long they are."""
 
     def of_each(self, rows: int) -> list[Feature]:
-        """The first rows of every language's test set, as a run has them: one language after the other."""
-        return [feature for features in self.tests.values() for feature in features[:rows]]
+        """Rows from all over every language's test set, as a run has them: one language after the other."""
+        chosen = (np.linspace(0, len(features) - 1, min(rows, len(features))) for features in self.tests.values())
+        pairs = zip(self.tests.values(), chosen, strict=True)
+        return [features[int(place)] for features, places in pairs for place in places]
 
     def steps(self, number: int) -> "Work":
         """The same, with so many optimizer steps to take."""

@@ -150,7 +150,7 @@ def test_what_autograd_keeps_is_counted_once(some: Work) -> None:
     layer = torch.nn.Linear(4, 8, bias=False)
     put_in = torch.ones(2, 4, requires_grad=True)
     # The product keeps its input, 32 bytes, and the weight, which does not count; the square keeps its own, 64.
-    assert saved_bytes(layer, lambda: (layer(put_in) ** 2).sum()) == 2 * 4 * 4 + 2 * 8 * 4
+    assert saved_bytes(layer, lambda: layer(put_in).square().sum()) == 2 * 4 * 4 + 2 * 8 * 4
     share = parity.activations("tiny", some, 16)["fp32"]
     assert 0.1 < share < 0.8
 

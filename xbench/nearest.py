@@ -57,7 +57,7 @@ def directions(vectors: NDArray[np.floating], *, centre: bool = False) -> Vector
     if centre:
         plain = plain - plain.mean(0)
         length = _lengths(plain)
-    straight: Vectors = plain / np.maximum(length, np.float32(SHORTEST))
+    straight: Vectors = np.divide(plain, np.maximum(length, np.float32(SHORTEST)), dtype=np.float32)
     return straight
 
 
