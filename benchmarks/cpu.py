@@ -9,7 +9,7 @@ the same rows in the same order, and score the same rows.
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -90,7 +90,7 @@ def report() -> str:
         f"**{len(lines) - len(missed)} of {len(lines)} lines are met.**" + ("" if not missed else " Missed: ")
         + "; ".join(missed) + ("." if missed else ""),
         "",
-        _notes(works["pairs"]),
+        _notes(works),
     ))  # fmt: skip
 
 
@@ -179,13 +179,20 @@ def host() -> list[Line]:
     ]
 
 
-def _notes(pairs: Work) -> str:
-    occur = len({int(token) for feature in pairs.train for token in feature.ids})
+def _notes(works: Mapping[str, Work]) -> str:
+    occur = len({int(token) for feature in works["pairs"].train for token in feature.ids})
     weights = 85_646_592 + 768 * 514 + 768 * 769
+    filled = {kind: some.setting.recipe.length / _mean(some.of_each(SCORED[kind])) for kind, some in works.items()}
     return (
-        f"The optimizer keeps two moments for every weight that can move. {occur:,} of {VOCABULARY:,} rows of the "
-        f"embeddings occur in these training rows; in XNLI's own about {OCCUR:,} do, with which a model of the base "
-        f"size would keep {(weights + OCCUR * 768) / (weights + VOCABULARY * 768):.2f}×. Harness overhead is the time "
-        "of a step of our loop, layout of the batch and all, beyond that of the same model calls on batches that lie "
-        f"ready. torch uses {torch.get_num_threads()} threads."
+        f"With their padding the scored pairs are {filled['pairs']:.2f} times as many tokens as without, the windows "
+        f"{filled['spans']:.2f} times: float32 can gain little beyond that. The optimizer keeps two moments for every "
+        f"weight that can move. {occur:,} of {VOCABULARY:,} rows of the embeddings occur in these training rows; in "
+        f"XNLI's own about {OCCUR:,} do, with which a model of the base size would keep "
+        f"{(weights + OCCUR * 768) / (weights + VOCABULARY * 768):.2f}×. Harness overhead is the time of a step of our "
+        "loop, layout of the batch and all, beyond that of the same model calls on batches that lie ready, on one "
+        f"thread. torch uses {torch.get_num_threads()} threads otherwise."
     )
+
+
+def _mean(features: Sequence[Feature]) -> float:
+    return statistics.mean(len(feature.ids) for feature in features)

@@ -127,7 +127,7 @@ def set_up(
     told = logging.get_verbosity()
     try:
         return Trainer(
-            model=opened.model, args=said, data_collator=collator, train_dataset=rows or None,  # type: ignore[arg-type]
+            model=opened.model, args=said, data_collator=collator, train_dataset=rows or None,
             callbacks=[Pausing(turn, pause)],
         )  # fmt: skip
     finally:

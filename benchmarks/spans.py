@@ -133,7 +133,8 @@ def report() -> str:
             "|---" * len(COLUMNS) + "|",
             *lines,
             f"\n**Median of the corpora: {'; '.join(found)}** (goal: {GOAL}). F1 alone in the lenient mode stays below "
-            "the goal: seqeval needs about a microsecond a word there, and half of our time goes into taking the tags "
-            "out of Python.",
+            "the goal: seqeval needs about a microsecond a word there. Taken apart on English, a quarter of our time "
+            "goes into finding equal sentences, a third into the tags of the others, a seventh into spans, the rest "
+            "into checks and sums. The first two are loops in C over Python's own strings: they alone leave 19 times.",
         )
     )

@@ -6,14 +6,19 @@ First all that processes do together is tried. Then the command is run, and the 
 import sys
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import toys
 from xbench import cli, crew, stepping
 from xbench.errors import BadOption, NotTogether, Unwritable
+from xbench.kinds.pairs import kind
+from xbench.predict import predict
 from xbench.selection import Judge, Jury
 from xbench.vocabulary import clip_gradients
 
@@ -37,7 +42,10 @@ def check() -> None:
         for _ in range(2):
             us.agree(BadOption("both"))
         sum_up(us)
-        share_out(replace(us, sharded=True))
+        sharing = replace(us, sharded=True)
+        share_out(sharing)
+        round_on_the_way(sharing)
+        score(sharing, sys.argv[sys.argv.index("--encoder") + 1].removeprefix("calm="))
         if us.first:
             print("checked")
 
@@ -87,11 +95,12 @@ def share_out(us: crew.Crew) -> None:
     mine.sum().backward()
     mean = us.mean_gradients(list(model.parameters()), mine.detach().sum(), len(mine))
     assert torch.allclose(mean, whole.losses(rows).mean())
-    for one, limit in ((whole, 0.1), (model, 0.1), (whole, 1e6), (model, 1e6)):
-        clip_gradients(list(one.parameters()), limit, one.blocks[1].weight)
-    for one, other in zip(model.parameters(), whole.parameters(), strict=True):
-        assert sum(us.gather(crew.held(one).numel())) == other.numel()
-        assert torch.allclose(one.grad.full_tensor(), other.grad, rtol=1e-5, atol=1e-8)
+    for limit in (1e6, 0.1):
+        for either in (whole, model):
+            clip_gradients(list(either.parameters()), limit, either.blocks[1].weight)
+        for one, other in zip(model.parameters(), whole.parameters(), strict=True):
+            assert sum(us.gather(crew.held(one).numel())) == other.numel()
+            assert torch.allclose(one.grad.full_tensor(), other.grad, rtol=1e-5, atol=1e-8)
     for names in (["only"], ["one", "another"]):  # one checkpoint is kept in memory, several on disk
         with Jury({name: Judge(score=lambda: 1.0) for name in names}) as jury:
             jury.ask(1, dict(model.named_parameters()))
@@ -101,6 +110,35 @@ def share_out(us: crew.Crew) -> None:
             jury.put(1, model)
         for one, other in zip(model.parameters(), whole.parameters(), strict=True):
             assert torch.equal(one.full_tensor(), other)
+
+
+def round_on_the_way(us: crew.Crew) -> None:
+    """Shares and gradients are float32 where weights are rounded to bf16 in between."""
+    torch.manual_seed(0)
+    whole = Blocks()
+    model, rows = deepcopy(whole), torch.arange(15.0).reshape(5, 3) / 15
+    whole.losses(rows).mean().backward()
+    us.place(model, CPU, half=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        mine = model.losses(us.share(rows)).float()
+    mine.sum().backward()
+    us.mean_gradients(list(model.parameters()), mine.detach().sum(), len(mine))
+    for one, other in zip(model.parameters(), whole.parameters(), strict=True):
+        assert crew.held(one).dtype == one.grad.dtype == torch.float32
+        assert torch.allclose(one.grad.full_tensor(), other.grad, atol=0.01)
+        assert not torch.equal(one.grad.full_tensor(), other.grad)
+
+
+def score(us: crew.Crew, folder: str) -> None:
+    """Scores of as many batches as there are processes, of fewer and of more."""
+    opened, setting = toys.set_up(Path(folder), kind, ("no", "yes"))
+    features = kind.encode(toys.pairs(5), setting, training=False)
+    told: dict[str, Any] = {"device": CPU, "precision": "fp32", "tokens_per_batch": 1}
+    alone = predict(opened, kind, features, setting, **told)
+    us.place(opened.model, CPU)
+    for number in (5, 2, 1, 0):
+        found = predict(opened, kind, features[:number], setting, crew=us, **told)
+        assert np.allclose(found, alone[:number], atol=1e-6)
 
 
 def fail(words: list[str]) -> None:

@@ -94,7 +94,7 @@ def records(board: Path) -> dict[str, Record]:
 def test_two_processes_learn_score_and_write_what_one_does(
     launched: tuple[str, ...], said: str, words: list[object], alone: Path, tmp_path: Path
 ) -> None:
-    done = launch((*ACCELERATE, *launched), "-m", "xbench", "run", *words, "--micro-batch", 5, "--board", tmp_path)
+    done = launch((*ACCELERATE, *launched), "-m", "xbench", "run", *words, "--micro-batch", 2, "--board", tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("3 run, 0 finished before, 0 failed") == 1  # the second process says nothing
     assert done.stderr.count("reading and checking the data") == 1

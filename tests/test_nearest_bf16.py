@@ -162,9 +162,10 @@ def test_rounding_is_to_the_nearest() -> None:
     there = torch.from_numpy(numbers).bfloat16()
     assert torch.equal(torch.from_numpy(bits.astype(np.int32).astype(np.int16)).view(torch.bfloat16), there)
     assert short.tolist() == there.float().tolist()
-    half = Half.of(numbers, np.zeros(50, np.float32))
+    half = Half.of(numbers, np.zeros(50, np.float32), numbers[0])
     assert half.on(CPU)[:, :50].tolist() == there.tolist()
     assert not half.bits[:, 50:].any()
+    assert half.across == pytest.approx(numbers @ numbers[0], abs=1e-4)
     assert half.changes == pytest.approx(np.linalg.norm(short - numbers, axis=1))
 
 

@@ -99,7 +99,8 @@ def packed_attention(
     rows = tuple(states[0].transpose(0, 1) for states in (query, key, value))
     if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16):
         return _in_one_kernel(rows, packing, scaling, dropout, sliding_window)[None], None
-    if query.dtype == torch.bfloat16:
+    # Forwards torch's kernel is the faster one in bf16 too; backwards it is slow, and with dropout there is none.
+    if query.dtype == torch.bfloat16 and query.requires_grad:
         return _by_group(rows, packing.groups, scaling, dropout, sliding_window)[None], None
     return _by_length(rows, packing.runs, scaling, dropout, sliding_window)[None], None
 
@@ -144,7 +145,7 @@ def _by_group(
 def _padded(rows: torch.Tensor, group: Group) -> torch.Tensor:
     """(tokens, heads, width) -> (sequences, longest, heads, width), zeros where there is padding."""
     empty = rows.new_zeros(group.sequences * group.longest, *rows.shape[1:])
-    return empty.index_copy(0, group.slots, rows).view(group.sequences, group.longest, *rows.shape[1:])
+    return empty.index_copy_(0, group.slots, rows).view(group.sequences, group.longest, *rows.shape[1:])
 
 
 def _near(length: int, window: int, device: torch.device) -> torch.Tensor:

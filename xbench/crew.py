@@ -22,7 +22,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
 from xbench.errors import BadOption, DoesNotFit, NotTogether, XbenchError
@@ -174,13 +174,19 @@ class Crew:
             torch._foreach_div_(gradients, float(number))
         return total / number
 
-    def place(self, model: nn.Module, device: torch.device) -> None:
-        """Share out the weights of a whole model and put them on the device; nothing where each holds all of them."""
+    def place(self, model: nn.Module, device: torch.device, *, half: bool = False) -> None:
+        """Share out the weights of a whole model and put them on the device; nothing where each holds all of them.
+
+        Shares are float32; with `half` they are rounded to bf16 on their way, and gradients come back in float32.
+        """
         if self.sharded:
             mesh = init_device_mesh(device.type, (self.size,))
+            # Autocast would round whole weights, and keep them all until the gradients are there.
+            rounding = {"param_dtype": torch.bfloat16, "reduce_dtype": torch.float32} if half else {}
+            policy = MixedPrecisionPolicy(**rounding, cast_forward_inputs=False)
             for part in (*_blocks(model), model):
                 # Given back at once, by the root too: between two passes a weight is a share, for whoever looks at it.
-                fully_shard(part, mesh=mesh, reshard_after_forward=True)
+                fully_shard(part, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
 
 
 ALONE = Crew()
@@ -194,7 +200,7 @@ def launched() -> bool:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Crew]:
-    """Join the processes that this one was started with, for work on the device; ALONE where there are none.
+    """Join the processes that this one was started with, for work on the device; ALONE where it was not.
 
     Where something goes wrong, the process that met it first raises it; any other ends with status 2 and says nothing.
     Raises BadOption for too few GPUs, and for what `accelerate launch` was asked in vain; NotTogether.
@@ -213,7 +219,7 @@ def joined(device: torch.device) -> Iterator[Crew]:
         atexit.unregister(dist.destroy_process_group)  # which would wait for the others
         _hush(speaks=_is_first_to_fail())
         if isinstance(fault, dist.DistError) or "gloo" in str(fault):
-            raise NotTogether(f"process {crew.rank} of {crew.size} has lost another one: {fault}") from fault
+            raise NotTogether(f"process {crew.rank} of {crew.size} has lost another one: was it killed?") from fault
         raise
     crew.gather(None)
 
@@ -273,16 +279,9 @@ def _hush(*, speaks: bool) -> None:
 
 def _blocks(model: nn.Module) -> list[nn.Module]:
     """An encoder's blocks; none where it keeps them as lists of their parts, as XLM does, and is shared out as one."""
-    lists = _lists(model)
-    return list(lists[0]) if len(lists) == 1 else []
-
-
-def _lists(module: nn.Module) -> list[nn.ModuleList]:
-    """The outermost module lists."""
-    found: list[nn.ModuleList] = []
-    for child in module.children():
-        found += [child] if isinstance(child, nn.ModuleList) else _lists(child)
-    return found
+    lists = {name: part for name, part in model.named_modules() if isinstance(part, nn.ModuleList)}
+    outer = [part for name, part in lists.items() if not any(name.startswith(f"{other}.") for other in lists)]
+    return list(outer[0]) if len(outer) == 1 else []
 
 
 def _sum(gradients: Sequence[torch.Tensor]) -> None:

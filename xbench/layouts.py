@@ -80,10 +80,13 @@ def reader_of(
         return plain
     features = _made_up(setting)
     batch = pad(features, pad_id=setting.tokenizer.pad_token_id, device=device, packing=True)
+    halves: tuple[bool, ...] = (False, True) if half else (False,)
+    if half and isinstance(opened.model, FSDPModule):
+        halves = (True,)  # weights that processes share out are rounded on their way
     layouts: tuple[Layout, ...] = ("packed", "parts") if wanted == "auto" else (wanted,)  # type: ignore[assignment]
     for layout in layouts:
         why = _cannot(opened.model, layout)
-        for lower in (False, True) if half else (False,):
+        for lower in halves:
             why = why or _differs(Reader(opened.model, layout), plain, kind, batch, setting, half=lower)
         if not why:
             return Reader(opened.model, layout, "; ".join(whys))
@@ -222,7 +225,7 @@ def _grid(row: torch.Tensor, packing: Packing, shape: torch.Size) -> torch.Tenso
     """(1, all tokens, hidden) -> (sequences, tokens, hidden)."""
     # What belongs nowhere has a place of its own at the end, which is then left out.
     nowhere = row.new_zeros(shape.numel() + packing.filled, row.shape[-1])
-    return nowhere.index_copy(0, packing.places, row[0])[: shape.numel()].view(*shape, -1)
+    return nowhere.index_copy_(0, packing.places, row[0])[: shape.numel()].view(*shape, -1)
 
 
 def _cut(value: Any, part: torch.Tensor, longest: int) -> Any:

@@ -214,20 +214,17 @@ class Sizes:
 
 def _in_float32(queries: Vectors, candidates: Vectors) -> tuple[Vectors, Vectors, Vectors]:
     """Two matrices whose product is shifted cosines, and how far differences in a row of it are off at most."""
-    hidden = queries.shape[1]
     one, other = common(queries), common(candidates)
-    left, right = (np.empty((len(side), hidden + 1), np.float32) for side in (queries, candidates))
-    np.subtract(queries, one, out=left[:, :-1])
-    np.subtract(candidates, other, out=right[:, :-1])
+    left, of_queries = _without(queries, one, one)
+    right, of_candidates = _without(candidates, other, one)
     left[:, -1] = 1
-    np.einsum("ij,j->i", right[:, :-1], one, out=right[:, -1])
     sizes = Sizes(
-        queries=_lengths(left[:, :-1])[:, 0].astype(np.float64),
-        candidates=float(_lengths(right[:, :-1]).max(initial=0)),
+        queries=of_queries,
+        candidates=float(of_candidates.max(initial=0)),
         offset=float(np.abs(right[:, -1]).max(initial=0)),
         queries_common=float(np.linalg.norm(one)),
         candidates_common=float(np.linalg.norm(other)),
-        hidden=hidden,
+        hidden=queries.shape[1],
     )
     return left, right, (2 * sizes.error()).astype(np.float32)
 
@@ -251,6 +248,21 @@ def top(queries: Vectors, candidates: Vectors, k: int) -> tuple[Places, Vectors]
         places[begin : begin + len(near)] = column[kept].reshape(-1, k)
         cosines[begin : begin + len(near)] = value[kept].reshape(-1, k)
     return places, cosines
+
+
+def _without(vectors: Vectors, middle: Vectors, across: Vectors) -> tuple[Vectors, NDArray[np.float64]]:
+    """Vectors less their middle, behind each its dot product with another: shape (n, hidden + 1). Their lengths, (n,).
+
+    All is done with a block while it is in the cache.
+    """
+    n, hidden = vectors.shape
+    rows, lengths = np.empty((n, hidden + 1), np.float32), np.empty(n)
+    for begin, some in blocks(vectors):
+        own = some - middle
+        rows[begin : begin + len(some), :-1] = own
+        rows[begin : begin + len(some), -1] = np.einsum("ij,j->i", own, across)
+        lengths[begin : begin + len(some)] = np.sqrt(np.einsum("ij,ij->i", own, own))
+    return rows, lengths
 
 
 def comparable(queries: Vectors, candidates: Vectors) -> None:

@@ -108,11 +108,8 @@ class Sides:
         """Round both sides, without what each has in common."""
         hidden = queries.shape[1]
         one, other = common(queries), common(candidates)
-        left, right = Half.of(queries, one), Half.of(candidates, other)
-        offset = np.empty(len(candidates), np.float32)
-        for begin, some in blocks(candidates):
-            np.einsum("ij,j->i", some - other, one, out=offset[begin : begin + len(some)])
-        rest = offset
+        left, right = Half.of(queries, one, one), Half.of(candidates, other, one)
+        rest = right.across
         for piece in range(hidden, hidden + PIECES):
             left.bits[:, piece], _ = rounded(np.ones(len(queries), np.float32))
             right.bits[:, piece], part = rounded(rest)
@@ -120,7 +117,7 @@ class Sides:
         sizes = Sizes(
             queries=left.lengths,
             candidates=float(right.lengths.max(initial=0)),
-            offset=float(np.abs(offset).max(initial=0)),
+            offset=float(np.abs(right.across).max(initial=0)),
             queries_common=float(np.linalg.norm(one)),
             candidates_common=float(np.linalg.norm(other)),
             hidden=hidden,
@@ -172,13 +169,15 @@ class Half:
     """Before rounding, shape (vectors,)."""
     changes: NDArray[np.float64]
     """Lengths of what rounding changed, shape (vectors,)."""
+    across: Vectors
+    """Dot products with another vector, before rounding, shape (vectors,)."""
 
     @classmethod
-    def of(cls, vectors: Vectors, middle: Vectors) -> "Half":
-        """Take the middle off, shape (hidden,), and round."""
+    def of(cls, vectors: Vectors, middle: Vectors, across: Vectors) -> "Half":
+        """Take the middle off, shape (hidden,), multiply with another vector, and round."""
         n, hidden = vectors.shape
         bits = np.zeros((n, -(-(hidden + PIECES) // WIDTH) * WIDTH), np.uint16)
-        lengths, changes = np.empty(n), np.empty(n)
+        lengths, changes, products = np.empty(n), np.empty(n), np.empty(n, np.float32)
         for begin, some in blocks(vectors):
             here = slice(begin, begin + len(some))
             exact = some - middle
@@ -186,7 +185,8 @@ class Half:
             short -= exact
             lengths[here] = np.sqrt(np.einsum("ij,ij->i", exact, exact))
             changes[here] = np.sqrt(np.einsum("ij,ij->i", short, short))
-        return cls(bits, lengths, changes)
+            products[here] = np.einsum("ij,j->i", exact, across)
+        return cls(bits, lengths, changes, products)
 
     def on(self, device: torch.device) -> torch.Tensor:
         """The same as a tensor of bfloat16."""

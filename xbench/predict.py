@@ -3,8 +3,6 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +17,7 @@ from xbench.pack import by_length, out_of_memory, pad
 
 log = logging.getLogger(__name__)
 
-TOKENS = {"cpu": 4096, "cuda": 65536}
+TOKENS = {"cpu": 2048, "cuda": 65536}
 """Tokens read at once, padding included: enough to keep the device busy, few enough to stay in its caches or memory."""
 
 AHEAD = 2
@@ -58,14 +56,15 @@ def predict(
     places = sorted(range(len(features)), key=lambda place: -len(features[place].ids))
     share = [features[place] for place in crew.share(places)]
     batches = list(by_length(share, tokens_per_batch or TOKENS.get(device.type, TOKENS["cuda"])))
+    # Shares of the weights are gathered in every pass: who has fewer batches reads on in vain.
+    in_vain = max(crew.gather(len(batches))) - len(batches) if crew.sharded else 0
     training = model.training
     model.train(False)
     try:
-        # One autocast for all batches: it keeps the weights that it has rounded.
-        with reads.quietly(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        # One autocast for all batches: it keeps the weights that it has rounded, though not in inference mode.
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             own = reads.all(share, batches, progress)
-            # Shares of the weights are gathered in every pass: who has fewer batches reads on in vain.
-            for _ in range(max(crew.gather(len(batches))) - len(batches) if crew.sharded else 0):
+            for _ in range(in_vain):
                 reads.scores(features[-1:])
     finally:
         model.train(training)
@@ -81,10 +80,6 @@ class _Reading:
 
     def __init__(self, reader: Reader, kind: Kind, setting: Setting, device: torch.device, crew: Crew) -> None:
         self._reader, self._kind, self._setting, self._device, self._crew = reader, kind, setting, device, crew
-
-    def quietly(self) -> AbstractContextManager[Any]:
-        """Where nothing is kept for gradients. Weights that are gathered in inference mode could not be trained on."""
-        return torch.no_grad() if self._crew.sharded else torch.inference_mode()
 
     def all(
         self, features: Sequence[Feature], batches: Iterable[list[int]], progress: Callable[[int, int], None] | None

@@ -75,7 +75,7 @@ def bench_of(job: Job, order: Order, device: torch.device, crew: Crew = ALONE) -
     precision = facts.precision_of(job.recipe.precision, device, trained=job.kind.trained, width=width)
     facts.settle(device, precision, deterministic=order.deterministic)
     crew.same(f"checkpoints of {job.run.encoder}", f"{opened.weights[:12]} {opened.tokenizer_hash[:12]}")
-    crew.place(opened.model, device)
+    crew.place(opened.model, device, half=precision == "bf16")
     put_on(opened, device)
     if order.compiled:
         compile_blocks(opened.model)
