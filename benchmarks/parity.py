@@ -13,12 +13,13 @@ from transformers import PreTrainedModel
 
 from benchmarks import ours, peers
 from benchmarks.shapes import SHAPES, Shape, Work, opened
-from benchmarks.turns import Loop, in_turn, saved_bytes
+from benchmarks.turns import Loop, in_turn, saved_bytes, timed
 from xbench.kinds import Batch, Feature, Setting
 from xbench.kinds.pairs import Pairs
 from xbench.layouts import Reader
 from xbench.opening import Opened
 from xbench.pack import pad
+from xbench.vocabulary import clip_gradients
 
 SMALLEST = Shape(1, 16, 1, 500)
 """An encoder that takes so little time that the host's shows. Nearly every row of its vocabulary occurs."""
@@ -82,6 +83,20 @@ def activations(name: str, work: Work, rows: int) -> dict[str, float]:
         encoder.model.train()
         shares[precision] = saved_bytes(encoder.model, loss) / theirs
     return shares
+
+
+def further_rows(rows: int, width: int, rounds: int = 9) -> float:
+    """Seconds that a step takes longer where so many more rows of the embeddings are trained, median."""
+    weight = nn.Parameter(torch.zeros(rows, width))
+    optimizer = torch.optim.AdamW([weight], lr=1e-5, fused=True)
+
+    def step() -> None:
+        weight.grad = torch.zeros_like(weight)
+        clip_gradients([weight], 1.0)
+        optimizer.step()
+
+    step()
+    return statistics.median(timed(step)() for _ in range(rounds))
 
 
 def pipeline(work: Work, batches: int = 300) -> float:

@@ -5,11 +5,13 @@ ids that lie ready in memory, without a `datasets` table around them, which spar
 """
 
 import atexit
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -100,8 +102,23 @@ def set_up(
     device: str,
 ) -> Trainer:  # fmt: skip
     """A Trainer of the model as it stands, on the device, that pauses after every `turn` steps; 0 = never."""
-    recipe, cuda = work.setting.recipe, device != "cpu"
-    said = TrainingArguments(
+    # Both tell the whole process what they were asked for: compilation by its environment, and how much to log.
+    told = logging.get_verbosity()
+    try:
+        with patch.dict(os.environ):
+            collator = default_data_collator if way.padded else DataCollatorWithPadding(work.setting.tokenizer)
+            return Trainer(
+                model=opened.model, args=arguments(work, way, cuda=device != "cpu"), data_collator=collator,
+                train_dataset=rows or None, callbacks=[Pausing(turn, pause)],
+            )  # fmt: skip
+    finally:
+        logging.set_verbosity(told)
+
+
+def arguments(work: Work, way: Way, *, cuda: bool) -> TrainingArguments:
+    """What the Trainer is told, beside defaults."""
+    recipe = work.setting.recipe
+    return TrainingArguments(
         output_dir=scratch(),
         max_steps=STEPS,
         per_device_train_batch_size=recipe.batch // way.accumulated,
@@ -123,15 +140,6 @@ def set_up(
         disable_tqdm=True,
         log_level="error",
     )
-    collator = default_data_collator if way.padded else DataCollatorWithPadding(work.setting.tokenizer)
-    told = logging.get_verbosity()
-    try:
-        return Trainer(
-            model=opened.model, args=said, data_collator=collator, train_dataset=rows or None,
-            callbacks=[Pausing(turn, pause)],
-        )  # fmt: skip
-    finally:
-        logging.set_verbosity(told)  # which the Trainer has set for all
 
 
 @cache

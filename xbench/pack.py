@@ -1,5 +1,6 @@
 """Features -> batches: padded to the longest, on the device, with the places of their tokens in a row."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,57 +23,70 @@ def pad(
     none does. A batch's examples are numbered as they come. `packing` is what readers need that do not pad;
     `fill` tokens that belong nowhere then follow the last sequence.
     """
-    lengths = np.fromiter((len(feature.ids) for feature in features), np.int64, len(features))
-    mask = np.arange(width or int(lengths.max())) < lengths[:, None]
-    ids = _fill(mask, pad_id, [feature.ids for feature in features])
-    types = [feature.types for feature in features if feature.types is not None]
+    to = torch.device(device)
+    lengths = np.fromiter([len(feature.ids) for feature in features], np.int64, len(features))
+    grid = (len(features), width or int(lengths.max()))
+    order = np.argsort(-lengths, kind="stable")
+    row = _Row(lengths[order], origins=order * grid[1])
+    sorted_features = [features[place] for place in order.tolist()]
+    types = [feature.types for feature in sorted_features if feature.types is not None]
     targets = [feature.target for feature in features if feature.target is not None]
     seen: dict[int, int] = {}
     examples = np.array([seen.setdefault(feature.example, len(seen)) for feature in features])
-
-    def there(array: NDArray[Any]) -> torch.Tensor:
-        return _there(array, device)
-
     return Batch(
-        ids=there(ids),
-        mask=there(mask.astype(np.int64)),
-        types=there(_fill(mask, 0, types)) if types else None,
-        targets=there(_targets(targets, lengths, mask)) if targets else None,
-        examples=there(examples),
-        packing=_packing(lengths, mask.shape[1], device, width, fill) if packing else None,
+        ids=_there(row.laid([feature.ids for feature in sorted_features], grid, pad_id), to),
+        mask=_there(row.laid(1, grid, 0), to),
+        types=_there(row.laid(types, grid, 0), to) if types else None,
+        targets=_there(_targets(targets, lengths, grid), to) if targets else None,
+        examples=_there(examples, to),
+        packing=_packing(order, row, to, grid, width, fill) if packing else None,
     )
 
 
-def _there(array: NDArray[Any], device: torch.device | str) -> torch.Tensor:
+class _Row:
+    """Sequences one after the other, and the places of their tokens in a padded batch."""
+
+    def __init__(self, sizes: NDArray[np.int64], origins: NDArray[np.int64]) -> None:
+        """`sizes` are their lengths, `origins` the places of their first tokens, both of shape (sequences,)."""
+        self.sizes = sizes
+        self.starts = np.zeros(len(sizes) + 1, np.int64)
+        np.cumsum(sizes, out=self.starts[1:])
+        place = np.arange(self.starts[-1])
+        self.positions = place - np.repeat(self.starts[:-1], sizes)
+        self.places = np.repeat(origins, sizes) + self.positions
+
+    def laid(self, values: Sequence[NDArray[Any]] | int, grid: tuple[int, int], rest: int) -> NDArray[np.int64]:
+        """Shape `grid`: the values where there are tokens, `rest` elsewhere."""
+        filled = np.full(grid[0] * grid[1], rest)
+        filled[self.places] = values if isinstance(values, int) else np.concatenate(values)
+        return filled.reshape(grid)
+
+
+def _there(array: NDArray[Any], device: torch.device) -> torch.Tensor:
     tensor = torch.from_numpy(array)
-    if torch.device(device).type != "cuda":
-        return tensor.to(device)
     # Only a copy from pinned memory lets the host go on at once.
-    return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
-def _packing(lengths: NDArray[np.int64], width: int, device: torch.device | str, longest: int, fill: int) -> Packing:
-    order = np.argsort(-lengths, kind="stable")
-    sizes = lengths[order]
-    different, numbers = np.unique(-sizes, return_counts=True)
-    runs = [*zip(numbers.tolist(), (-different).tolist(), strict=True)]
-    origins = order * width
+def _packing(
+    order: NDArray[np.int64], row: _Row, device: torch.device, grid: tuple[int, int], longest: int, fill: int
+) -> Packing:
+    runs = [(number, length) for length, number in Counter(row.sizes.tolist()).items()]
+    starts, places, positions = row.starts, row.places, row.positions
     if longest:
-        # The filler is one more sequence, of no token where the row is full, so that there is always one.
-        sizes, origins = np.append(sizes, fill), np.append(origins, 0)
+        # The filler is one more sequence, of no token where the row is full, so that there is always one. It begins
+        # anew at the first position with every token, as there may be fewer positions than filler.
         runs += [(1, fill)] if fill else []
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    positions = np.arange(starts[-1]) - np.repeat(starts[:-1], sizes)
-    places = np.repeat(origins, sizes) + positions
-    places[len(places) - fill :] = lengths.size * width
-    positions[len(positions) - fill :] = 0  # there may be fewer positions than filler
+        starts = np.append(starts, starts[-1] + fill)
+        places = np.append(places, np.full(fill, grid[0] * grid[1]))
+        positions = np.append(positions, np.zeros(fill, np.int64))
     return Packing(
         order=_there(order, device),
         places=_there(places, device),
         positions=_there(positions, device),
         runs=tuple(runs),
         starts=_there(starts.astype(np.int32), device),
-        longest=longest or int(sizes[0]),
+        longest=longest or int(row.sizes[0]),
         filled=longest > 0,
     )
 
@@ -98,20 +112,13 @@ def out_of_memory(cause: BaseException) -> bool:
     return isinstance(cause, torch.OutOfMemoryError | MemoryError) or any(words in str(cause) for words in said)
 
 
-def _fill(
-    mask: NDArray[np.bool_], value: int, rows: Sequence[NDArray[np.int32] | NDArray[np.int64]]
-) -> NDArray[np.int64]:
-    """Shape of `mask`: the rows one after the other where it is true, `value` elsewhere."""
-    filled = np.full(mask.shape, value, dtype=np.int64)
-    filled[mask] = np.concatenate(rows)
-    return filled
-
-
 def _targets(
-    targets: Sequence[NDArray[np.int64]], lengths: NDArray[np.int64], mask: NDArray[np.bool_]
+    targets: Sequence[NDArray[np.int64]], lengths: NDArray[np.int64], grid: tuple[int, int]
 ) -> NDArray[np.int64]:
+    if targets[0].ndim == 0:
+        return np.fromiter(targets, np.int64, len(targets))
     # A pair of positions and the labels of two tokens look alike only where every feature has two tokens, and then the
     # stacked result is the same.
-    if targets[0].ndim == 1 and all(len(target) == length for target, length in zip(targets, lengths, strict=True)):
-        return _fill(mask, IGNORE, targets)
+    if all(len(target) == length for target, length in zip(targets, lengths, strict=True)):
+        return _Row(lengths, np.arange(grid[0]) * grid[1]).laid(targets, grid, IGNORE)
     return np.stack(targets).astype(np.int64, copy=False)

@@ -143,6 +143,13 @@ def run(
         layout=layout, deterministic=deterministic, compiled=compiled, at_once=seeds_at_once,
         trust_remote_code=trust_remote_code, also_select=codes(also_select),
     )  # fmt: skip
+    _carry_out(order, dry_run=dry_run, as_json=as_json)
+
+
+def _carry_out(order: "Order", *, dry_run: bool, as_json: bool) -> None:
+    """Plan, do and tell; where several processes work together, the first one tells."""
+    from xbench import runner
+
     outcome = None
     try:
         with runner.assembled(order) as crew:
