@@ -19,7 +19,7 @@ from xbench.kinds.pairs import Pairs
 from xbench.layouts import Reader
 from xbench.opening import Opened
 from xbench.pack import pad
-from xbench.vocabulary import clip_gradients
+from xbench.stepping.vocabulary import clip_gradients
 
 SMALLEST = Shape(1, 16, 1, 500)
 """An encoder that takes so little time that the host's shows. Nearly every row of its vocabulary occurs."""

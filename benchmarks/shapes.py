@@ -78,10 +78,17 @@ class Work:
     """Where the rows come from, and how long they are."""
 
     def of_each(self, rows: int) -> list[Feature]:
-        """Rows from all over every language's test set, as a run has them: one language after the other."""
-        chosen = (np.linspace(0, len(features) - 1, min(rows, len(features))) for features in self.tests.values())
-        pairs = zip(self.tests.values(), chosen, strict=True)
-        return [features[int(place)] for features, places in pairs for place in places]
+        """So many rows of every language's test set, one language after the other, of lengths as all of them have.
+
+        They stand at the middles of as many equal parts of the set in the order of length.
+        """
+        chosen: list[Feature] = []
+        for features in self.tests.values():
+            number = min(rows, len(features))
+            by_length = sorted(range(len(features)), key=lambda place: len(features[place].ids))
+            places = ((np.arange(number) + 0.5) * len(features) / number).astype(int)
+            chosen += [features[place] for place in sorted(by_length[place] for place in places)]
+        return chosen
 
     def steps(self, number: int) -> "Work":
         """The same, with so many optimizer steps to take."""

@@ -20,7 +20,7 @@ from xbench.errors import BadOption, NotTogether, Unwritable
 from xbench.kinds.pairs import kind
 from xbench.predict import predict
 from xbench.selection import Judge, Jury
-from xbench.vocabulary import clip_gradients
+from xbench.stepping.vocabulary import clip_gradients
 
 CPU = torch.device("cpu")
 

@@ -205,7 +205,11 @@ def test_a_missed_goal_is_told() -> None:
 
 
 def test_growth_draws_and_judges() -> None:
-    found = [point | {"speed": 1000.0 + place, "GiB": 1.0, "seconds": 0.5} for place, point in enumerate(growth.points())]
+    found = [
+        point | {"speed": 1000.0 + place, "GiB": 1.0, "seconds": 0.5} for place, point in enumerate(growth.points())
+    ]
     assert growth.picture(found).startswith(b"<svg")
     assert "times as long a language" in growth.verdict(found)
-    assert growth.table([one for one in found if one["axis"] == "languages"], "languages", "scoring").count("\n") == 3 + len(growth.LANGUAGES)
+    assert growth.table([one for one in found if one["axis"] == "languages"], "languages", "scoring").count(
+        "\n"
+    ) == 3 + len(growth.LANGUAGES)

@@ -89,7 +89,7 @@ def test_whether_compact_or_not_the_same_is_learned(folder: Path, monkeypatch: p
     compact, first = training(folder, 3, steps=20, decay=0.01)
     whole, second = training(folder, 3, steps=20, decay=0.01)
     fit_together([first], device=CPU, precision="fp32")
-    monkeypatch.setattr("xbench.vocabulary.WORTH", 0.0)
+    monkeypatch.setattr("xbench.stepping.vocabulary.WORTH", 0.0)
     (fitted,) = fit_together([second], device=CPU, precision="fp32")
     assert isinstance(fitted, Fitted)
     assert fitted.how["vocabulary"].startswith("whole: ")

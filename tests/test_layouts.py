@@ -13,7 +13,6 @@ from tiny import ARCHITECTURES, build
 from toys import TEXTS, changed, choices, set_up
 from xbench import attention, layouts
 from xbench.errors import BadOption
-from xbench.graphs import GraphedStepper
 from xbench.kinds import Batch, Feature, Setting
 from xbench.kinds.choices import kind as choosing
 from xbench.kinds.pairs import kind as pairing
@@ -24,6 +23,7 @@ from xbench.layouts import Reader, reader_of
 from xbench.pack import pad
 from xbench.predict import predict
 from xbench.stepping import Stepper
+from xbench.stepping.graphs import GraphedStepper
 
 CPU = torch.device("cpu")
 LABELS = ("no", "yes")

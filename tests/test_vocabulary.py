@@ -17,7 +17,7 @@ from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassificatio
 
 from tiny import ARCHITECTURES
 from xbench.selection import Judge, Jury
-from xbench.vocabulary import LEAST, Compact, CompactEmbedding, clip_gradients, compact, named_weights
+from xbench.stepping.vocabulary import LEAST, Compact, CompactEmbedding, clip_gradients, compact, named_weights
 
 STEPS = 20
 
@@ -305,7 +305,7 @@ def test_rates_may_be_tensors() -> None:
 
 
 def test_a_large_matrix_catches_up_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xbench.vocabulary.AT_ONCE", 112)
+    monkeypatch.setattr("xbench.stepping.vocabulary.AT_ONCE", 112)
     whole, part = toy(), toy()
     both(whole, part, torch.arange(7), decay=0.1)
     assert same(weights(whole), weights(part))

@@ -15,15 +15,15 @@ from transformers import PreTrainedModel
 from xbench.crew import ALONE, Crew
 from xbench.dropout import quick_dropout
 from xbench.errors import BadOption, Diverged, XbenchError
-from xbench.graphs import GraphedStepper
 from xbench.kinds import Feature, Kind, Setting
 from xbench.layouts import Reader
 from xbench.opening import Opened, put_on
 from xbench.recipe import Recipe
 from xbench.selection import SOURCE_DEV, Jury
-from xbench.sharing import SharedStepper
 from xbench.stepping import Item, Stepper
-from xbench.vocabulary import compact
+from xbench.stepping.graphs import GraphedStepper
+from xbench.stepping.sharing import SharedStepper
+from xbench.stepping.vocabulary import compact
 
 LOOK = 10
 """Steps between two looks at the loss: reading it makes an accelerator wait."""

@@ -10,7 +10,7 @@ from xbench.errors import DoesNotFit
 from xbench.kinds import Batch, Feature, Kind, Setting
 from xbench.layouts import Reader
 from xbench.pack import out_of_memory, pad
-from xbench.vocabulary import Compact, clip_gradients, named_weights
+from xbench.stepping.vocabulary import Compact, clip_gradients, named_weights
 
 Item: TypeAlias = Sequence[Feature]
 """What epochs shuffle and batches count: one feature, or all of an example's where the kind is grouped."""
