@@ -11,11 +11,8 @@ from typing import Any
 import torch
 
 from xbench.kinds import Batch
-from xbench.pack import pad
+from xbench.pack import FILL, pad
 from xbench.stepping import Item, Stepper
-
-STEPWISE = 128
-"""Tokens that a row is filled up to a multiple of: XNLI's batches of 32 then need about five recordings."""
 
 WARM = 3
 """Steps before the first recording: the optimizer's state and the libraries' workspaces must be there by then."""
@@ -29,8 +26,9 @@ class GraphedStepper(Stepper):
 
     def __init__(self, *given: Any, record: bool = True, **more: Any) -> None:
         super().__init__(*given, capturable=record, **more)
-        self._record = record
         self._tapes: dict[tuple[int, int], _Tape] = {}
+        # Recordings are never played at once, and leave nothing behind but a loss that is copied: one memory does.
+        self._pool = torch.cuda.graph_pool_handle() if record else None
         self._taken = self._replayed = 0
         self._why = ""
         """Why nothing is recorded any more."""
@@ -50,7 +48,7 @@ class GraphedStepper(Stepper):
         shape = (len(batch.ids), len(batch.packing.places) if batch.packing else 0)
         if shape not in self._tapes:
             try:
-                self._tapes[shape] = _Tape(self, batch, record=self._record)
+                self._tapes[shape] = _Tape(self, batch, self._pool)
             except RuntimeError as cause:
                 # Some losses look at values to know their shapes, and some kernels wait for the host.
                 self._why = (str(cause).splitlines() or [repr(cause)])[0]
@@ -64,7 +62,7 @@ class GraphedStepper(Stepper):
         tokens = sum(len(feature.ids) for feature in features)
         return pad(
             features, pad_id=self.setting.tokenizer.pad_token_id, device=self.device, packing=True,
-            width=self.setting.limit, fill=-tokens % STEPWISE,
+            width=self.setting.limit, fill=-tokens % FILL,
         )  # fmt: skip
 
     def whole_step(self, batch: Batch) -> torch.Tensor:
@@ -79,12 +77,13 @@ class GraphedStepper(Stepper):
 class _Tape:
     """One recorded step, and the batch that it reads."""
 
-    def __init__(self, stepper: GraphedStepper, batch: Batch, *, record: bool) -> None:
+    def __init__(self, stepper: GraphedStepper, batch: Batch, pool: Any) -> None:
+        """`pool` is the memory of all recordings; None where nothing is recorded."""
         self._stepper, self._batch = stepper, batch
-        self._graph = torch.cuda.CUDAGraph() if record else None
+        self._graph = torch.cuda.CUDAGraph() if pool else None
         if self._graph is not None:
             stream = torch.cuda.current_stream(stepper.device)
-            with torch.cuda.graph(self._graph, stream=stream):
+            with torch.cuda.graph(self._graph, pool=pool, stream=stream):
                 self._loss = stepper.whole_step(batch)
 
     def played(self, batch: Batch) -> torch.Tensor:
