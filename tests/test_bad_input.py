@@ -49,7 +49,7 @@ def test_vectors_that_are_no_numbers_end_the_run_with_the_reason(
     )
     assert not outcome.ran
     (lost,) = outcome.failed
-    assert "32 of 32 predictions hold NaN: the weights are damaged, or this encoder needs" in lost.why
+    assert "96 of 96 predictions hold NaN: the weights are damaged, or this encoder needs" in lost.why
     assert not list((tmp_path / "board").rglob("*.json"))
 
 

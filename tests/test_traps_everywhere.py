@@ -102,5 +102,5 @@ def test_an_unknown_code_stays_itself_and_is_never_latin() -> None:
 
 
 def test_half_precision_in_which_mdeberta_fails_is_not_offered() -> None:
-    with pytest.raises(BadOption, match="precision is 'fp16', but must be one of auto, fp32, bf16"):
+    with pytest.raises(BadOption, match="precision is 'fp16', but must be one of auto, fp32, tf32, bf16"):
         Recipe(name="half", precision="fp16")  # type: ignore[arg-type]

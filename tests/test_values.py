@@ -21,7 +21,7 @@ GOOD = Recipe(name="good", epochs=1)
         ({"stride": 0}, "stride"),
         ({"selection": "source_dev"}, "source-dev, last, none"),
         ({"method": "frozen_embeddings"}, "frozen-embeddings"),
-        ({"precision": "fp16"}, "fp32, bf16"),
+        ({"precision": "fp16"}, "fp32, tf32, bf16"),
         ({"batch": 0, "rate": -1}, "batch.*rate"),
     ],
 )
