@@ -32,7 +32,7 @@ ROWS = 256
 """Of each language."""
 MEAN = 41.0
 """Tokens of a row, about: as every language has rows of like lengths, times are told for rows of just these."""
-TURNS = 5
+TURNS = 7
 WARM = {"cpu": 1, "cuda": 20}
 """Turns that are not counted; on a GPU, steps are recorded in them."""
 AXES = {"batch": "rows a batch", "length": "tokens a row", "languages": "languages"}
@@ -81,7 +81,7 @@ def main(told: str) -> None:
     point = json.loads(told)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     once, tokens = task_of(point, device)
-    turns = TURNS if point["axis"] != "languages" or point["value"] < 16 else 3
+    turns = 3 if point["axis"] == "languages" and point["value"] > 8 else TURNS
     took = [once() for _ in range(WARM[device] + turns)][WARM[device] :]
     kept = torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else most()
     print(json.dumps({"speed": tokens / statistics.median(took), "GiB": kept}))
@@ -182,44 +182,45 @@ def picture(found: Sequence[Found]) -> bytes:
     import altair as alt
 
     from xbench.plots.drawing import drawn
-    from xbench.plots.look import OKABE_ITO, Look, data, finished, shares
+    from xbench.plots.look import Look, finished, shares
 
     look = Look(width=7.0)
-    names = [series(one) for one in found]
-    order = list(dict.fromkeys(names))
-    rows = [{**one, "series": name} for one, name in zip(found, names, strict=True)]
+    columns = []
+    for axis in AXES:
+        above = ("seconds", "seconds a language") if axis == "languages" else ("speed", "tokens/s")
+        panels = [panel(found, axis, *what) for what in (above, ("GiB", "peak memory, GiB"))]
+        sized = [one.properties(width=shares(3, look.points) - 48, height=96) for one in panels]
+        columns.append(alt.vconcat(*sized, spacing=8))
+    sentences = ["Every point is a fresh process; the median of a few turns."]
+    described = f"Line charts of tokens per second and of peak memory against {', '.join(AXES.values())}."
+    return drawn(finished(alt.hconcat(*columns), look, "How cost grows", sentences, described), "svg")
+
+
+def panel(found: Sequence[Found], axis: str, field: str, heading: str) -> Any:
+    """One quantity against one axis, a line for each series."""
+    import altair as alt
+
+    from xbench.plots.look import OKABE_ITO, data
+
+    order = list(dict.fromkeys(map(series, found)))
+    dashes = [[4, 2] if "padded" in name else [1, 0] for name in order]
     color = alt.Color(
         "series:N", scale=alt.Scale(domain=order, range=list(OKABE_ITO[: len(order)])),
         legend=alt.Legend(orient="bottom", title=None),
     )  # fmt: skip
-    columns = []
-    for axis, title in AXES.items():
-        chart = alt.Chart(data([row for row in rows if row["axis"] == axis])).encode(
-            x=alt.X(
-                "value:Q", scale=alt.Scale(type="log", base=2, nice=False, padding=6), title=title,
-                axis=alt.Axis(values=list(POINTS[axis]), grid=False),
-            ),
-            color=color, detail="series:N",
-        )  # fmt: skip
-        panels = []
-        above = ("seconds", "seconds a language") if axis == "languages" else ("speed", "tokens/s")
-        for field, heading in (above, ("GiB", "peak memory, GiB")):
-            own = chart.encode(
-                y=alt.Y(
-                    f"{field}:Q", title=heading, scale=alt.Scale(zero=True, domainMin=0),
-                    axis=alt.Axis(minExtent=30, maxExtent=30, tickCount=5),
-                )
-            )  # fmt: skip
-            dashes = [[4, 2] if "padded" in name else [1, 0] for name in order]
-            dash = alt.StrokeDash("series:N", scale=alt.Scale(domain=order, range=dashes), legend=None)
-            panels.append(
-                alt.layer(own.mark_line(strokeWidth=1.4).encode(strokeDash=dash), own.mark_point(size=22, filled=True))
-                .properties(width=shares(3, look.points) - 44, height=96)
-            )  # fmt: skip
-        columns.append(alt.vconcat(*panels, spacing=8))
-    sentences = ["Every point is a fresh process; the median of a few turns."]
-    described = f"Line charts of tokens per second and of peak memory against {', '.join(AXES.values())}."
-    return drawn(finished(alt.hconcat(*columns), look, "How cost grows", sentences, described), "svg")
+    chart = alt.Chart(data([one | {"series": series(one)} for one in found if one["axis"] == axis])).encode(
+        x=alt.X(
+            "value:Q", scale=alt.Scale(type="log", base=2, nice=False, padding=6), title=AXES[axis],
+            axis=alt.Axis(values=list(POINTS[axis]), grid=False),
+        ),
+        y=alt.Y(
+            f"{field}:Q", title=heading, scale=alt.Scale(zero=True, domainMin=0),
+            axis=alt.Axis(minExtent=30, maxExtent=30, tickCount=5),
+        ),
+        color=color, detail="series:N",
+    )  # fmt: skip
+    dash = alt.StrokeDash("series:N", scale=alt.Scale(domain=order, range=dashes), legend=None)
+    return alt.layer(chart.mark_line(strokeWidth=1.4).encode(strokeDash=dash), chart.mark_point(size=22, filled=True))
 
 
 def series(one: Found) -> str:

@@ -17,7 +17,7 @@ from xbench.fit import Fitted, Training, fit_together
 from xbench.kinds.pairs import kind
 from xbench.layouts import Reader, compile_blocks
 from xbench.opening import Opened, blocks_of
-from xbench.runner import order, plan, teams
+from xbench.runner import Silent, order, plan, teams
 from xbench.selection import Jury
 
 LABELS = ("no", "yes")
@@ -187,12 +187,26 @@ def test_a_record_says_which_path_ran(checkpoint: Checkpoint, toy_mirror: Path, 
 def test_deterministic_kernels_are_asked_for_and_let_go(
     checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path
 ) -> None:
-    for wanted in (True, False):
-        xbench.run(
-            str(checkpoint("bert")), str(toy.TASKS["pairs"]), recipe=str(toy.RECIPE), data=toy_mirror,
-            board=tmp_path / str(wanted), deterministic=wanted,
-        )  # fmt: skip
-        assert torch.are_deterministic_algorithms_enabled() == wanted
+    class Asking(Silent):
+        def __init__(self) -> None:
+            self.heard: set[bool] = set()
+
+        def begin(self, what: str, total: int) -> None:
+            if what.startswith("scoring"):
+                self.heard.add(torch.are_deterministic_algorithms_enabled())
+
+    for before, wanted in ((False, True), (True, False), (True, True)):
+        torch.use_deterministic_algorithms(before)
+        watch = Asking()
+        try:
+            xbench.run(
+                str(checkpoint("bert")), str(toy.TASKS["pairs"]), recipe=str(toy.RECIPE), data=toy_mirror,
+                board=tmp_path / f"{before}-{wanted}", deterministic=wanted, watch=watch,
+            )  # fmt: skip
+            assert watch.heard == {wanted}
+            assert torch.are_deterministic_algorithms_enabled() == before
+        finally:
+            torch.use_deterministic_algorithms(False)
 
 
 def test_training_in_bf16_reaches_what_float32_reaches(folder: Path) -> None:

@@ -250,3 +250,55 @@ def test_examples_of_choices_may_be_cut_between_parts(folders: dict[str, Path]) 
         choosing.loss(Reader(opened.model, one).scores(choosing, batch, setting), batch) for one in ("parts", "padded")
     )
     assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+def test_a_padding_token_in_a_text_is_no_position(folders: dict[str, Path]) -> None:
+    opened, setting = opened_for(folders["xlm-roberta"], pairing)
+    features = features_of(setting, pairing)
+    ids = features[0].ids.copy()
+    ids[1:3] = setting.tokenizer.pad_token_id
+    batch = pad([replace(features[0], ids=ids), *features[1:]], pad_id=setting.tokenizer.pad_token_id, packing=True)
+    ours, theirs = (Reader(opened.model, one).scores(pairing, batch, setting) for one in ("packed", "padded"))
+    assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+def test_what_goes_wrong_in_learning_only_rules_a_layout_out(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*given: Any) -> torch.Tensor:
+        raise RuntimeError("no such kernel")
+
+    opened, setting = opened_for(folders["bert"], pairing)
+    assert reader_of(opened, pairing, setting, device=CPU, half=True).layout == "packed"
+    monkeypatch.setattr(attention, "_by_group", broken)
+    reader = reader_of(opened, pairing, setting, device=CPU, half=True)
+    assert reader.layout == "parts"
+    assert "no such kernel" in reader.why
+
+
+def test_a_head_that_hands_on_something_else_is_not_packed(folders: dict[str, Path]) -> None:
+    opened, setting = opened_for(folders["bert"], pairing)
+
+    def forward(model: Any, batch: Batch, setting: Setting) -> torch.Tensor:
+        scores: torch.Tensor = model(input_ids=batch.ids.clone(), attention_mask=batch.mask).logits
+        return scores
+
+    reader = reader_of(opened, changed(pairing, forward=forward), setting, device=CPU, half=False)
+    assert reader.layout == "padded"
+    assert "does not hand the batch on as it is" in reader.why
+
+
+def test_a_forward_that_was_replaced_before_stays(folders: dict[str, Path]) -> None:
+    opened, setting = opened_for(folders["bert"], pairing)
+    encoder, called = opened.model.base_model, []
+    own = encoder.forward
+
+    def watched(*given: Any, **more: Any) -> Any:
+        called.append("packing" in more)
+        return own(*given, **more)
+
+    encoder.forward = watched
+    batch = pad(features_of(setting, pairing), pad_id=setting.tokenizer.pad_token_id, packing=True)
+    Reader(opened.model, "parts").scores(pairing, batch, setting)
+    assert encoder.forward is watched
+    assert called

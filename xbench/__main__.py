@@ -4,5 +4,6 @@ import sys
 
 from xbench.cli import main
 
-sys.argv[0] = "xbench"  # as it stands in the records
-main()
+if __name__ == "__main__":
+    sys.argv[0] = "xbench"  # as it stands in the records
+    main()

@@ -99,6 +99,8 @@ def packed_attention(
     rows = tuple(states[0].transpose(0, 1) for states in (query, key, value))
     if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16):
         return _in_one_kernel(rows, packing, scaling, dropout, sliding_window)[None], None
+    if query.is_cuda and torch.cuda.is_current_stream_capturing():
+        raise RuntimeError("attention in float32 reads lengths that a recorded step cannot know")
     # Forwards torch's kernel is the faster one in bf16 too; backwards it is slow, and with dropout there is none.
     if query.dtype == torch.bfloat16 and query.requires_grad:
         return _by_group(rows, packing.groups, scaling, dropout, sliding_window)[None], None

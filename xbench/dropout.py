@@ -28,8 +28,8 @@ def dropout(states: torch.Tensor, probability: float) -> torch.Tensor:
 
 @contextmanager
 def quick_dropout(model: nn.Module) -> Iterator[None]:
-    """Have a model's dropout layers drop so; those of a class of its own, or that change their input, stay."""
-    layers = [module for module in model.modules() if type(module) is nn.Dropout and not module.inplace]
+    """Have a model's dropout layers drop so; other classes, and those that change their input, stay."""
+    layers = [module for module in model.modules() if isinstance(module, nn.Dropout) and _plain(module)]
     for layer in layers:
         layer.forward = partial(_forward, layer)  # type: ignore[method-assign]
     try:
@@ -37,6 +37,10 @@ def quick_dropout(model: nn.Module) -> Iterator[None]:
     finally:
         for layer in layers:
             del layer.forward
+
+
+def _plain(module: nn.Dropout) -> bool:
+    return type(module) is nn.Dropout and not module.inplace and "forward" not in vars(module)
 
 
 def _forward(layer: nn.Dropout, input: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,6 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 import numpy as np
 import torch
-from torch import nn
 from torch.distributed.fsdp import FSDPModule
 from torch.nn.functional import pad as widened
 from transformers import PreTrainedModel
@@ -34,9 +33,16 @@ WASTE = 1.1
 TRIED = (150, 9, 33, 9, 3)
 """Lengths of the sequences a layout is tried on: two are equal, one is longer than the windows of local attention."""
 
-APART = {False: 1e-4, True: 0.1}
-"""Half precision or not -> most that two layouts' scores may differ, as a share of the largest. Rounding is a hundred
-times smaller; what reads across sequences, or counts positions wrongly, is larger in float32, where it is tried too."""
+APART = {False: 1e-4, True: 0.05}
+"""Half precision or not -> most that two layouts' scores may differ, as a share of the largest. Rounding makes 2e-6 of it
+in float32 and 2e-2 in bf16; what reads across sequences, or counts positions wrongly, is larger in float32, which is
+tried too."""
+
+APART_IN_LEARNING = {False: 1e-4, True: 0.15}
+"""The same for gradients, as a share of their norm."""
+
+TINY = 1e-12
+"""Least that is divided by."""
 
 
 class Reader:
@@ -56,13 +62,17 @@ class Reader:
         """The layout, and why it is no better one."""
         return f"{self.layout} ({self.why})" if self.why else self.layout
 
-    def scores(self, kind: Kind, batch: Batch, setting: Setting, model: nn.Module | None = None) -> torch.Tensor:
-        """What `kind.forward` gives for the batch. `model` is what wraps the reader's own, where something does."""
-        asked: Any = model or self.model
+    @property
+    def ran(self) -> bool:
+        """Whether the layout has ever been at work: a head may hand on something else than the batch."""
+        return self._way is None or self._way.ran
+
+    def scores(self, kind: Kind, batch: Batch, setting: Setting) -> torch.Tensor:
+        """What `kind.forward` gives for the batch."""
         if self._way is None:
-            return kind.forward(asked, batch, setting)
+            return kind.forward(self.model, batch, setting)
         with _reading(cast(PreTrainedModel, self.model.base_model), self._way, batch):
-            return kind.forward(asked, batch, setting)
+            return kind.forward(self.model, batch, setting)
 
 
 def reader_of(
@@ -84,6 +94,9 @@ def reader_of(
     if half and isinstance(opened.model, FSDPModule):
         halves = (True,)  # weights that processes share out are rounded on their way
     layouts: tuple[Layout, ...] = ("packed", "parts") if wanted == "auto" else (wanted,)  # type: ignore[assignment]
+    if wanted == "auto" and device.type == "cuda" and not half:
+        # There is no kernel for rows in float32: a call for each length, which a GPU would wait for.
+        layouts = ("parts",)
     for layout in layouts:
         why = _cannot(opened.model, layout)
         for lower in halves:
@@ -125,21 +138,41 @@ def _made_up(setting: Setting) -> list[Feature]:
 
 
 def _differs(one: Reader, other: Reader, kind: Kind, batch: Batch, setting: Setting, *, half: bool) -> str:
-    """How the scores of two readers differ beyond rounding; empty where they do not."""
-    was = one.model.training
+    """How scores, or what is learned from them, differ between two readers beyond rounding; empty where they do not."""
+    was, exactness = one.model.training, torch.get_float32_matmul_precision()
     one.model.train(False)
+    torch.set_float32_matmul_precision("highest")
     try:
-        with torch.no_grad(), torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=half):
-            ours, theirs = (reader.scores(kind, batch, setting).float() for reader in (one, other))
-    except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, KeyError) as cause:
+        tried = [_tried(reader, kind, batch, setting, half=half) for reader in (one, other)]
+    except Exception as cause:  # noqa: BLE001  an architecture's own code may fail in any way
         return f"{type(one.model).__name__} fails in it: {str(cause).splitlines()[0] if str(cause) else cause!r}"
     finally:
         one.model.train(was)
-    if kind.per_token:
-        there = batch.mask.bool()
-        ours, theirs = ours[there], theirs[there]
-    apart = float((ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-12))
-    return "" if apart <= APART[half] else f"its scores are {apart:.1e} of the largest apart from padded ones"
+        torch.set_float32_matmul_precision(exactness)
+    if not one.ran:
+        return f"the head of {type(one.model).__name__} does not hand the batch on as it is"
+    (ours, our_slopes), (theirs, their_slopes) = tried
+    apart = float((ours - theirs).abs().max() / theirs.abs().max().clamp_min(TINY))
+    if not apart <= APART[half]:
+        return f"its scores are {apart:.1e} of the largest apart from padded ones"
+    apart = float((our_slopes - their_slopes).norm() / their_slopes.norm().clamp_min(TINY))
+    return "" if apart <= APART_IN_LEARNING[half] else f"its gradients are {apart:.1e} of their norm apart"
+
+
+def _tried(
+    reader: Reader, kind: Kind, batch: Batch, setting: Setting, *, half: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scores without those of padding, and gradients of their squares, shape (weights,); none where nothing learns."""
+    learns = kind.trained and not isinstance(reader.model, FSDPModule)
+    with torch.set_grad_enabled(learns), torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=half):
+        scores = reader.scores(kind, batch, setting).float()
+    scores = scores[batch.mask.bool()] if kind.per_token else scores
+    if not learns:
+        return scores, scores.new_zeros(1)
+    table = reader.model.get_input_embeddings().get_parameter("weight")  # as large as all the rest
+    weights = [weight for weight in reader.model.parameters() if weight.requires_grad and weight is not table]
+    slopes = torch.autograd.grad(scores.square().sum(), weights, allow_unused=True)
+    return scores.detach(), torch.cat([slope.flatten().float() for slope in slopes if slope is not None])
 
 
 @contextmanager
@@ -151,13 +184,20 @@ def _reading(encoder: PreTrainedModel, way: "_Packed | _Parts", batch: Batch) ->
 
     def forward(*given: Any, **more: Any) -> Any:
         more |= dict(zip(way.takes, given, strict=False))
-        return way.run(own, packing, more) if more.get("input_ids") is batch.ids else own(**more)
+        if more.get("input_ids") is not batch.ids:
+            return own(**more)
+        way.ran = True
+        return way.run(own, packing, more)
 
+    before = vars(encoder).get("forward")  # somebody else may have replaced it too
     encoder.forward = forward
     try:
         yield
     finally:
-        del encoder.forward
+        if before is None:
+            del encoder.forward
+        else:
+            encoder.forward = before
 
 
 class _Packed:
@@ -165,13 +205,18 @@ class _Packed:
 
     def __init__(self, encoder: PreTrainedModel) -> None:
         self.encoder = encoder
+        self.ran = False
         self.first = first_position(encoder)
-        self.takes = tuple(inspect.signature(encoder.forward).parameters)
+        self.takes = _names(encoder)
 
     def run(self, own: Callable[..., Any], packing: Packing, more: dict[str, Any]) -> Any:
         ids = more["input_ids"]
         more |= {"attention_mask": None, "input_ids": _row(ids, packing), "packing": packing}
-        more["position_ids"] = (packing.positions + self.first)[None]
+        more["position_ids"] = packing.positions[None]
+        if self.first:
+            # RoBERTa's way: the padding's token is no position, where it stands in a text either.
+            real = ids != self.first - 1
+            more["position_ids"] = _row(real.cumsum(1) * real + self.first - 1, packing)
         if "token_type_ids" in self.takes:
             # Given or not: some architectures take zeros for it from a table that is as long as their positions.
             types = more.get("token_type_ids")
@@ -192,7 +237,8 @@ class _Parts:
     """The sequences of a batch in a few parts of like length, one after the other."""
 
     def __init__(self, encoder: PreTrainedModel) -> None:
-        self.takes = tuple(inspect.signature(encoder.forward).parameters)
+        self.ran = False
+        self.takes = _names(encoder)
 
     def run(self, own: Callable[..., Any], packing: Packing, more: dict[str, Any]) -> Any:
         lengths = [length for number, length in packing.runs for _ in range(number)]
@@ -213,6 +259,11 @@ class _Parts:
                 else torch.cat(parts)[back]
             )
         return founds[0]
+
+
+def _names(encoder: PreTrainedModel) -> tuple[str, ...]:
+    """What an encoder's forward takes, in order, as its class says: one that replaces it may say nothing."""
+    return tuple(inspect.signature(type(encoder).forward).parameters)[1:]
 
 
 def _row(grid: torch.Tensor, packing: Packing) -> torch.Tensor:

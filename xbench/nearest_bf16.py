@@ -50,14 +50,19 @@ def ranked(queries: Vectors, candidates: Vectors, first: Places | None = None) -
     device = quick_device()
     if device is None or len(queries) * candidates.size < WORK:
         return nearest.ranked(queries, candidates, first)
-    return ranked_on(device, queries, candidates, first)
+    try:
+        return ranked_on(device, queries, candidates, first)
+    except torch.OutOfMemoryError:
+        return nearest.ranked(queries, candidates, first)
 
 
 def quick_device() -> torch.device | None:
     """Where bfloat16 is multiplied several times as fast as float32; None = nowhere."""
     if sys.byteorder != "little":
         return None
-    if torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False):
+    # A GPU that this process has not used yet was not asked for.
+    begun: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    if begun and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.device("cuda")
     # torch tells of AMX by a private function only.
     amx = getattr(torch.cpu, "_is_amx_tile_supported", None)

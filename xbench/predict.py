@@ -17,7 +17,7 @@ from xbench.pack import by_length, out_of_memory, pad
 
 log = logging.getLogger(__name__)
 
-TOKENS = {"cpu": 2048, "cuda": 65536}
+TOKENS = {"cpu": 4096, "cuda": 65536}
 """Tokens read at once, padding included: enough to keep the device busy, few enough to stay in its caches or memory."""
 
 AHEAD = 2

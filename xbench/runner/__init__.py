@@ -11,7 +11,7 @@ from xbench.crew import ALONE, Crew, joined, launched
 from xbench.errors import BadOption, XbenchError
 from xbench.recipe import Precision
 from xbench.record import Record, Run
-from xbench.runner.facts import device_of
+from xbench.runner.facts import device_of, unsettled
 from xbench.runner.gold import Gold
 from xbench.runner.order import Order, order
 from xbench.runner.plan import Job, Plan, plan
@@ -69,6 +69,7 @@ def plan_together(order: Order, crew: Crew, *, fetch: bool = True) -> Plan:
     return found
 
 
+@unsettled()
 def carry_out(plan: Plan, order: Order, watch: Watch, crew: Crew = ALONE) -> Outcome:
     """Do what a plan says: read and check all rows, then train and score. A run that fails does not stop others.
 

@@ -6,7 +6,8 @@ import resource
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -49,7 +50,7 @@ def precision_of(wanted: Precision, device: torch.device, *, trained: bool, widt
 
 def _computes_in_bf16(device: torch.device, width: int) -> bool:
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return width >= WIDE and bool(torch.cpu._is_amx_tile_supported())
 
 
@@ -57,14 +58,33 @@ def settle(device: torch.device, precision: str, *, deterministic: bool) -> None
     """Set what torch keeps for the whole process: how float32 is multiplied, and whether kernels may be random.
 
     Some of a GPU's kernels add in whatever order threads come; with `deterministic` those that do not are taken, and
-    what has none fails. A CPU's are deterministic as they are.
+    what has none fails. A CPU's are deterministic as they are. Raises BadOption where that can no longer be had.
     """
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
     if deterministic:
+        begun: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+        if device.type == "cuda" and begun and "CUBLAS_WORKSPACE_CONFIG" not in os.environ:
+            raise BadOption(
+                "--deterministic comes too late: the GPU is in use already. Set CUBLAS_WORKSPACE_CONFIG=:4096:8 and "
+                "start again"
+            )
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first called
         torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(deterministic)
+
+
+@contextmanager
+def unsettled() -> Iterator[None]:
+    """Leave what torch keeps for the whole process as it was, whatever `settle` makes of it inside."""
+    exactness, benchmark = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
+    strict, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(exactness)
+        torch.backends.cudnn.benchmark = benchmark
+        torch.use_deterministic_algorithms(strict, warn_only=warns)
 
 
 def forget_peak(device: torch.device) -> None:
