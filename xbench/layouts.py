@@ -34,9 +34,8 @@ TRIED = (150, 9, 33, 9, 3)
 """Lengths of the sequences a layout is tried on: two are equal, one is longer than the windows of local attention."""
 
 APART = {False: 1e-4, True: 0.05}
-"""Half precision or not -> most that two layouts' scores may differ, as a share of the largest. Rounding makes 2e-6 of it
-in float32 and 2e-2 in bf16; what reads across sequences, or counts positions wrongly, is larger in float32, which is
-tried too."""
+"""Half precision or not -> most that two layouts' scores may differ, as a share of the largest. Rounding makes 2e-6
+of it in float32, 2e-2 in bf16; what reads across sequences, or counts positions wrongly, shows in float32, tried too."""
 
 APART_IN_LEARNING = {False: 1e-4, True: 0.15}
 """The same for gradients, as a share of their norm."""
