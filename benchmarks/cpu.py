@@ -230,8 +230,8 @@ def _notes(works: Mapping[str, Work], further: Sequence[str]) -> str:
         f"{VOCABULARY:,} rows of the embeddings {occurring(works['pairs']):,} occur in these training rows. In XNLI's "
         f"own about {OCCUR:,} do: with so many a model of the base size would keep {share:.2f}×, and fine-tuning here "
         f"would be, in float32 and bf16, {', '.join(further)} as fast, by the time that AdamW takes for the others.",
-        "- Harness overhead is the time of a step of our loop, layout of the batch and all, beyond that of the same "
-        "model calls on batches that lie ready, on one thread.",
+        "- Harness overhead is the time of a step of our loop beyond that of the same model calls on batches that are "
+        "laid out alike, on one thread.",
         f"- {WORDS.rpartition('.')[0]}.",
         f"- torch uses {torch.get_num_threads()} threads.",
     ))  # fmt: skip

@@ -125,14 +125,15 @@ def _numbers(model: PreTrainedModel) -> torch.Tensor:
 
 
 def overhead(work: Work, *, turn: int = 200, rounds: int = 15) -> list[float]:
-    """Seconds a step of our loop beyond the same model calls on batches that lie ready, in each round.
+    """Seconds a step of our loop beyond the same model calls on batches that are laid out alike, in each round.
 
-    The model is next to nothing: beside a real one the difference would drown in its noise. Batches are laid out in our
-    loop, packed, so that is part of it. The seconds are the processor's, on one thread: other programs do not count.
+    The model is next to nothing: beside a real one the difference would drown in its noise. Laying batches out is the
+    input pipeline's, which is measured apart. The seconds are the processor's, on one thread: other programs do not
+    count.
     """
     light, threads = replace(work, kind=Light()), torch.get_num_threads()
     torch.set_num_threads(1)
-    mine = ours.training(_light(light), light, precision="fp32", turn=turn, layout="packed")
+    mine = ours.training(_light(light), light, precision="fp32", turn=turn, layout="padded")
     bare = Loop(lambda pause: _bare(_light(light), light, turn, pause))
     took = in_turn({"ours": lambda: _busy(mine), "bare": lambda: _busy(bare)}, rounds, warm=2)
     mine.close()
@@ -159,11 +160,12 @@ def _busy(loop: Loop) -> float:
 def _bare(encoder: Opened, work: Work, turn: int, pause: Callable[[], None]) -> None:
     """The model calls of fine-tuning and nothing else."""
     recipe, model = work.setting.recipe, encoder.model
-    reads = ours.reader(encoder, work, precision="fp32", layout="packed")
+    reads = ours.reader(encoder, work, precision="fp32", layout="padded")
     model.train()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=recipe.rate, weight_decay=recipe.decay, fused=True)
-    for number, batch in enumerate(cycle(_ready(work)), 1):
+    for number, rows in enumerate(cycle(_ready(work)), 1):
+        batch = pad(rows, pad_id=work.setting.tokenizer.pad_token_id)
         work.kind.loss(reads.scores(work.kind, batch, work.setting), batch).mean().backward()
         nn.utils.clip_grad_norm_(weights, recipe.clip, foreach=True)
         optimizer.step()
@@ -172,12 +174,11 @@ def _bare(encoder: Opened, work: Work, turn: int, pause: Callable[[], None]) -> 
             pause()
 
 
-def _ready(work: Work) -> list[Batch]:
-    """Batches of an epoch in our order, laid out."""
+def _ready(work: Work) -> list[list[Feature]]:
+    """Batches of an epoch in our order."""
     order = np.random.default_rng((0, 0)).permutation(len(work.train))
     size = work.setting.recipe.batch
-    pad_id = work.setting.tokenizer.pad_token_id
-    return [pad([work.train[place] for place in some], pad_id=pad_id, packing=True) for some in _cut(order, size)]
+    return [[work.train[place] for place in some] for some in _cut(order, size)]
 
 
 def _cut(order: np.typing.NDArray[np.intp], size: int) -> Iterator[np.typing.NDArray[np.intp]]:

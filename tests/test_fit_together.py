@@ -1,24 +1,31 @@
 """Several trainings side by side learn what each learns alone; the path that was taken changes nothing."""
 
+import gc
 import re
+import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch.torch_version import TorchVersion
 
 import toy
 import xbench
 from tiny import build
 from toys import TEXTS, apart, changed, pairs, set_up, train
-from xbench.errors import Diverged, DoesNotFit, XbenchError
+from xbench import fit as fitting
+from xbench.errors import Diverged, DoesNotFit
 from xbench.fit import Fitted, Training, fit_together
 from xbench.kinds.pairs import kind
 from xbench.layouts import Reader, compile_blocks
 from xbench.opening import Opened, blocks_of
-from xbench.runner import Silent, order, plan, teams
+from xbench.runner import Silent
 from xbench.selection import Jury
+from xbench.stepping import Stepper
+from xbench.stepping.graphs import GraphedStepper
 
 LABELS = ("no", "yes")
 CPU = torch.device("cpu")
@@ -69,6 +76,83 @@ def test_lengths_may_differ_and_one_may_fail(folder: Path) -> None:
     assert third.steps == 15
 
 
+@pytest.mark.parametrize(
+    ("precision", "version", "together", "recorded"),
+    [
+        ("bf16", "2.13.0", 1, True), ("bf16", "2.13.1+cu130", 3, True), ("bf16", "2.12.1", 1, True),
+        ("bf16", "2.12.1", 2, False), ("bf16", "2.9.0", 2, False), ("fp32", "2.13.0", 1, False),
+        ("tf32", "2.13.0", 1, False),
+    ],
+)  # fmt: skip
+def test_what_is_recorded(
+    folder: Path, precision: str, version: str, together: int, recorded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never what reads a batch's lengths on the host, nor what would share its random numbers with others."""
+    monkeypatch.setattr(torch, "__version__", TorchVersion(version))
+    _, one = training(folder, 0)
+    terms = fitting._Terms(device=torch.device("cuda"), precision=precision, micro_batch=0, together=together)
+    assert fitting._stepper(one, terms) is (GraphedStepper if recorded else Stepper)
+
+
+def test_a_training_is_billed_for_its_own_steps(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("xbench.stepping.turns.perf_counter", lambda: clock[0])
+
+    def slow(seconds: float) -> Any:
+        def loss(scores: torch.Tensor, batch: Any) -> torch.Tensor:
+            clock[0] += seconds
+            return kind.loss(scores, batch)
+
+        return changed(kind, loss=loss)
+
+    both = [training(folder, 0, slow(1.0), steps=3)[1], training(folder, 1, slow(10.0), steps=6)[1]]
+    first, second = fit_together(both, device=CPU, precision="fp32")
+    assert isinstance(first, Fitted)
+    assert isinstance(second, Fitted)
+    assert (first.seconds, second.seconds) == (3.0, 60.0)
+    assert first.how["seeds"] == second.how["seeds"] == "2 at once"
+    (alone,) = fit_together([training(folder, 0)[1]], device=CPU, precision="fp32")
+    assert isinstance(alone, Fitted)
+    assert "seeds" not in alone.how
+
+
+def test_the_first_that_is_still_going_tells_of_its_progress(folder: Path) -> None:
+    heard: list[tuple[int, int]] = []
+
+    def telling(seed: int, steps: int) -> Training:
+        def progress(step: int, steps: int, loss: float) -> None:
+            heard.append((seed, step))
+
+        return replace(training(folder, seed, steps=steps)[1], progress=progress)
+
+    fit_together([telling(0, 15), telling(1, 30), telling(2, 20)], device=CPU, precision="fp32")
+    assert heard == [(0, 10), (0, 15), (1, 20), (1, 30)]
+
+
+def test_other_devices_draw_on_undisturbed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeded: list[int] = []
+    _, one = training(folder, 0)
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    fit_together([one], device=CPU, precision="fp32")
+    assert not seeded
+
+
+def test_one_that_does_not_fit_leaves_nothing_behind(folder: Path) -> None:
+    left: list[weakref.ref[Any]] = []
+
+    def loss(scores: torch.Tensor, batch: Any) -> torch.Tensor:
+        left.append(weakref.ref(scores))
+        raise torch.OutOfMemoryError("no room")
+
+    opened, one = training(folder, 0, changed(kind, loss=loss))
+    left.append(weakref.ref(opened.model))
+    (fault,) = fit_together([one], device=CPU, precision="fp32")
+    assert isinstance(fault, DoesNotFit)
+    del opened, one
+    gc.collect()
+    assert [what() for what in left] == [None, None]
+
+
 def test_only_the_vocabulary_that_is_read_is_trained(folder: Path) -> None:
     opened, one = training(folder, 0)
     before = opened.model.get_input_embeddings().weight.detach().clone()
@@ -116,56 +200,6 @@ def test_compiled_blocks_compute_the_same(folder: Path) -> None:
     assert compiled
     compile_blocks(opened.model)
     assert len(blocks_of(opened.model)) == 2
-
-
-def order_of(checkpoint: Path, mirror: Path, board: Path, **more: object) -> Any:
-    wanted = {"recipe": str(toy.RECIPE), "data": mirror, "board": board, "seeds": 3} | more
-    return order((str(checkpoint),), (str(toy.TASKS["pairs"]), str(toy.TASKS["tags"])), **wanted)
-
-
-def test_seeds_of_one_fine_tuning_make_a_team(checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path) -> None:
-    wanted = order_of(checkpoint("bert"), toy_mirror, tmp_path, at_once=2)
-    found = teams.together(plan(wanted).groups, wanted)
-    assert [[group[0].run.seed for group in team] for team in found] == [[0, 1, 2], [0, 1, 2]]
-    assert len({team[0][0].run.task for team in found}) == 2
-    one = order_of(checkpoint("bert"), toy_mirror, tmp_path, device="cpu")
-    assert all(len(team) == 1 for team in teams.together(plan(one).groups, one))
-
-
-@pytest.mark.parametrize("at_once", [2, 3])
-def test_seeds_at_once_record_what_they_record_alone(
-    at_once: int, checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path
-) -> None:
-    counts = []
-    for board, wanted in (("alone", 1), ("beside", at_once)):
-        outcome = xbench.run(
-            str(checkpoint("bert")), str(toy.TASKS["pairs"]), recipe=str(toy.RECIPE), data=toy_mirror,
-            board=tmp_path / board, seeds=3, at_once=wanted,
-        )  # fmt: skip
-        assert not outcome.failed
-        assert [record.run.seed for _, record in outcome.ran] == [0, 1, 2]
-        counts.append([path.with_suffix(".parquet").read_bytes() for path, _ in outcome.ran])
-    assert counts[0] == counts[1]
-
-
-def test_seeds_that_do_not_fit_together_go_on_one_by_one(
-    checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sizes: list[int] = []
-
-    def crowded(trainings: list[Training], **more: Any) -> list[Fitted | XbenchError]:
-        sizes.append(len(trainings))
-        done = fit_together(trainings[:1], **more)
-        return [*done, *(DoesNotFit("no room") for _ in trainings[1:])]
-
-    monkeypatch.setattr("xbench.runner.work.fit_together", crowded)
-    outcome = xbench.run(
-        str(checkpoint("bert")), str(toy.TASKS["pairs"]), recipe=str(toy.RECIPE), data=toy_mirror,
-        board=tmp_path, seeds=3, at_once=3,
-    )  # fmt: skip
-    assert not outcome.failed
-    assert sorted(record.run.seed for _, record in outcome.ran) == [0, 1, 2]
-    assert sizes == [3, 1, 1]
 
 
 def test_a_record_says_which_path_ran(checkpoint: Checkpoint, toy_mirror: Path, tmp_path: Path) -> None:

@@ -1,11 +1,10 @@
 """The one fine-tuning loop."""
 
-import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import groupby
+from itertools import count, groupby
 
 import numpy as np
 import torch
@@ -21,8 +20,9 @@ from xbench.opening import Opened, put_on
 from xbench.recipe import Recipe
 from xbench.selection import SOURCE_DEV, Jury
 from xbench.stepping import Item, Stepper
-from xbench.stepping.graphs import GraphedStepper
+from xbench.stepping.graphs import GraphedStepper, recordable
 from xbench.stepping.sharing import SharedStepper
+from xbench.stepping.turns import Turn, forget_where
 from xbench.stepping.vocabulary import compact
 
 LOOK = 10
@@ -38,7 +38,7 @@ class Fitted:
     tokens: int
     """Tokens the encoder read in training, padding left out."""
     seconds: float
-    """Wall time, with that of the jury; its share of it where several were trained together."""
+    """Wall time of its own steps and of its jury, not of those that were trained together with it."""
     how: Mapping[str, str]
     """Which path ran, in words."""
 
@@ -55,7 +55,7 @@ class Training:
     seed: int
     jury: Jury
     progress: Callable[[int, int, float], None] | None = None
-    """Hears (step, steps, mean loss of the last steps) every few steps."""
+    """Hears (step, steps, mean loss of the last steps) every few steps, if no training before it is still going."""
     crew: Crew = ALONE
     """The processes that train it, all of which must ask for it."""
 
@@ -104,13 +104,15 @@ def fit_together(
     """Fine-tune several models, on the device already, a step of each in turn: what it did, or why it failed.
 
     Each learns what it would learn alone, bit for bit on a CPU. An accelerator that is too large for one fills up: each
-    has a stream of its own. One that fails does not stop the others.
+    has a stream of its own. One that fails does not stop the others, and leaves nothing of itself behind. Of those that
+    are still going the first tells of its progress.
     """
     took: list[Fitted | XbenchError | None] = [None] * len(trainings)
-    going = {
-        place: (_steps(training, device, precision, micro_batch, len(trainings)), _Turn(training, device))
-        for place, training in enumerate(trainings)
-    }
+    terms = _Terms(device=device, precision=precision, micro_batch=micro_batch, together=len(trainings))
+    going: dict[int, tuple[Generator[None, None, Fitted], Turn]] = {}
+    for place, training in enumerate(trainings):
+        steps = _steps(training, terms, lambda place=place: place == min(going))  # type: ignore[misc]
+        going[place] = steps, Turn(training.crew.own_seed(training.seed), device)
     while going:
         for place, (steps, turn) in list(going.items()):
             try:
@@ -119,40 +121,24 @@ def fit_together(
                     while len(going) == 1:
                         next(steps)
             except StopIteration as done:
-                took[place] = done.value
+                took[place] = replace(done.value, seconds=turn.seconds)
                 del going[place]
             except XbenchError as fault:
+                forget_where(fault)
                 took[place] = fault
                 del going[place]
     return [one for one in took if one is not None]
 
 
-class _Turn:
-    """What belongs to one training while others go on beside it: its random numbers, and its stream."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    """What is equal for all that are trained together."""
 
-    def __init__(self, training: Training, device: torch.device) -> None:
-        self._devices = [device] if device.type == "cuda" else []
-        with torch.random.fork_rng(devices=self._devices):
-            torch.manual_seed(training.crew.own_seed(training.seed))
-            self._drawn = self._states()
-        self._stream = torch.cuda.Stream(device) if self._devices else None  # type: ignore[no-untyped-call]
-        if self._stream is not None:
-            self._stream.wait_stream(torch.cuda.current_stream(device))
-
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Draw this training's own numbers, on its own stream; torch's global generators are left as they were."""
-        with torch.random.fork_rng(devices=self._devices), torch.cuda.stream(self._stream):
-            torch.set_rng_state(self._drawn[0])
-            for place, state in zip(self._devices, self._drawn[1:], strict=True):
-                torch.cuda.set_rng_state(state, place)
-            try:
-                yield
-            finally:
-                self._drawn = self._states()
-
-    def _states(self) -> list[torch.Tensor]:
-        return [torch.get_rng_state(), *(torch.cuda.get_rng_state(place) for place in self._devices)]
+    device: torch.device
+    precision: str
+    micro_batch: int
+    together: int
+    """How many they are."""
 
 
 def planned_steps(recipe: Recipe, items: int) -> int:
@@ -198,46 +184,46 @@ def _items(features: Sequence[Feature], *, grouped: bool) -> list[Item]:
 
 def _batches(items: Sequence[Item], size: int, seed: int) -> Iterator[tuple[list[Item], bool]]:
     """Batches without end, and whether each is the last of its epoch. Every epoch reads all items in a new order."""
-    epoch = 0
-    while True:
-        order = np.random.default_rng((seed, epoch)).permutation(len(items))
-        for start in range(0, len(order), size):
-            yield [items[index] for index in order[start : start + size]], start + size >= len(order)
-        epoch += 1
+    for epoch in count():
+        order = _order(len(items), seed, epoch)
+        for start in range(0, len(items), size):
+            yield [items[index] for index in order[start : start + size]], start + size >= len(items)
 
 
-def _steps(
-    training: Training, device: torch.device, precision: str, micro_batch: int, together: int
-) -> Generator[None, None, Fitted]:
-    """Fine-tune, with a pause after every optimizer step."""
+def _order(items: int, seed: int, epoch: int) -> list[int]:
+    """In which order an epoch, counted from 0, reads so many items."""
+    order: list[int] = np.random.default_rng((seed, epoch)).permutation(items).tolist()
+    return order
+
+
+def _steps(training: Training, terms: _Terms, talks: Callable[[], bool]) -> Generator[None, None, Fitted]:
+    """Fine-tune, with a pause after every optimizer step; `talks` is asked whether progress is to be told."""
     recipe, jury, model = training.setting.recipe, training.jury, training.reader.model
     items = _items(training.features, grouped=training.kind.grouped)
     if not items:
         raise BadOption("there is not one example to train on")
     if recipe.watches_dev and SOURCE_DEV not in jury.judges:
         raise BadOption(f"recipe {recipe.name!r} looks at the dev split of the source, and there is none to score")
-    steps, began = planned_steps(recipe, len(items)), time.perf_counter()
+    steps, step = planned_steps(recipe, len(items)), 0
     losses: list[torch.Tensor] = []
-    tokens = step = 0
     with (
         _learning(model, frozen=recipe.method == "frozen-embeddings"),
-        quick_dropout(model) if device.type == "cpu" else nullcontext(),
+        quick_dropout(model) if terms.device.type == "cpu" else nullcontext(),
         compact(model, _read(training)) as vocabulary,
     ):
-        stepper = _stepper(training, device)(
-            training.reader, training.kind, training.setting, device=device, half=precision == "bf16",
-            micro_batch=micro_batch, vocabulary=vocabulary,
+        stepper = _stepper(training, terms)(
+            training.reader, training.kind, training.setting, device=terms.device, half=terms.precision == "bf16",
+            micro_batch=terms.micro_batch, vocabulary=vocabulary,
         )  # fmt: skip
         for batch, epoch_ends in _batches(items, recipe.batch, training.seed):
             losses.append(stepper.step(batch, rate_at(recipe, step, steps)))
-            tokens += sum(len(feature.ids) for item in batch for feature in item)
             step += 1
             due = step % recipe.select_every == 0 if recipe.select_every else epoch_ends
             ask = bool(jury.judges) and (due or step == steps)
             if step % LOOK == 0 or step == steps or ask:
                 mean = _finite(losses, step, recipe)
                 losses.clear()
-                if training.progress:
+                if training.progress and talks():
                     training.progress(step, steps, mean)
             if ask:
                 jury.ask(step, stepper.trained())
@@ -245,14 +231,27 @@ def _steps(
             if step == steps or (recipe.patience and jury.verdicts[SOURCE_DEV].worse >= recipe.patience):
                 break
             yield
-    return Fitted(steps=step, tokens=tokens, seconds=(time.perf_counter() - began) / together, how=stepper.how)
+    how = stepper.how | ({"seeds": f"{terms.together} at once"} if terms.together > 1 else {})
+    # Whoever gives the turns knows how long they took.
+    return Fitted(steps=step, tokens=_tokens(items, recipe.batch, training.seed, step), seconds=0.0, how=how)
 
 
-def _stepper(training: Training, device: torch.device) -> Callable[..., Stepper]:
+def _tokens(items: Sequence[Item], size: int, seed: int, steps: int) -> int:
+    """Tokens of the first so many batches."""
+    lengths = [sum(len(feature.ids) for feature in item) for item in items]
+    epochs, more = divmod(steps, -(-len(items) // size))
+    last = _order(len(items), seed, epochs)[: more * size]
+    return epochs * sum(lengths) + sum(lengths[index] for index in last)
+
+
+def _stepper(training: Training, terms: _Terms) -> Callable[..., Stepper]:
     """What makes the stepper that suits."""
     if training.crew.size > 1:
         return partial(SharedStepper, crew=training.crew)
-    return GraphedStepper if device.type == "cuda" and training.reader.layout == "packed" else Stepper
+    half = terms.precision == "bf16"
+    if recordable(training.reader.layout, terms.device, half=half, together=terms.together):
+        return GraphedStepper
+    return Stepper
 
 
 def _finite(losses: Sequence[torch.Tensor], step: int, recipe: Recipe) -> float:

@@ -17,10 +17,10 @@ from torch.nn.functional import pad as widened
 from transformers import PreTrainedModel
 
 from xbench.attention import PACKED, Packing
-from xbench.errors import BadOption
+from xbench.errors import BadOption, DoesNotFit
 from xbench.kinds import Batch, Feature, Kind, Setting
 from xbench.opening import Opened, blocks_of, first_position
-from xbench.pack import pad
+from xbench.pack import out_of_memory, pad
 
 Layout: TypeAlias = Literal["packed", "parts", "padded"]
 
@@ -80,7 +80,7 @@ def reader_of(
     """The best layout in which the opened model, on its device already, gives the scores it gives padded.
 
     Tried on a few made-up sequences, in float32 and, with `half`, under bf16 autocast. Raises BadOption for a layout
-    that does not exist, or that was asked for by name and cannot be had.
+    that does not exist, or that was asked for by name and cannot be had; DoesNotFit.
     """
     if wanted not in ("auto", *get_args(Layout)):
         raise BadOption(f"unknown layout {wanted!r}: there are auto, {', '.join(get_args(Layout))}")
@@ -144,6 +144,10 @@ def _differs(one: Reader, other: Reader, kind: Kind, batch: Batch, setting: Sett
     try:
         tried = [_tried(reader, kind, batch, setting, half=half) for reader in (one, other)]
     except Exception as cause:  # noqa: BLE001  an architecture's own code may fail in any way
+        if out_of_memory(cause):
+            raise DoesNotFit(
+                f"a few short sequences do not fit into the memory beside {type(one.model).__name__}"
+            ) from cause
         return f"{type(one.model).__name__} fails in it: {str(cause).splitlines()[0] if str(cause) else cause!r}"
     finally:
         one.model.train(was)

@@ -40,6 +40,8 @@ def seats(bench: Bench, order: Order) -> int:
     tokens = bench.setting.recipe.batch * bench.setting.limit
     kept = KEPT * tokens * bench.opened.blocks * int(getattr(known, "hidden_size", 0)) * 2
     free, _ = torch.cuda.mem_get_info(bench.device)
+    # What torch keeps for itself, and uses for nothing, is taken in the driver's eyes.
+    free += torch.cuda.memory_reserved(bench.device) - torch.cuda.memory_allocated(bench.device)
     return max(1, min(MOST, int(0.8 * free) // (STATE * bench.opened.parameters + kept)))
 
 

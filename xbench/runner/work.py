@@ -1,6 +1,6 @@
 """One fine-tuning, and the scores of every job that shares it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -49,25 +49,42 @@ def perform(
     """
     left = list(team)
     while left:
-        alone: list[Sequence[Job]] = []
-        with ExitStack() as stack:
-            starts: list[_Start] = []
-            while left and (not starts or len(starts) < seats(starts[0].bench, order)):
-                group = left.pop(0)
-                try:
-                    starts.append(_start(group, order, gold, watch, crew, stack))
-                except XbenchError as fault:
-                    yield from ((job, fault) for job in group)
-            for start, fitted in zip(starts, _fitted(starts, order, gold, watch), strict=True):
-                if isinstance(fitted, DoesNotFit) and len(starts) > 1:
-                    alone.append(start.group)
-                elif isinstance(fitted, XbenchError):
-                    yield from ((job, fitted) for job in start.group)
-                else:
-                    yield from _recorded(start, fitted, order, gold, watch)
+        alone = yield from _round(left, order, gold, watch, crew)
         if alone:
-            watch.say(f"note: {len(starts)} seeds at once do not fit into the memory; going on one by one")
+            watch.say("note: the seeds do not fit into the memory together; going on one by one")
             order, left = replace(order, at_once=1), [*alone, *left]
+
+
+def _round(
+    left: list[Sequence[Job]], order: Order, gold: Gold, watch: Watch, crew: Crew
+) -> Generator[tuple[Job, Path | XbenchError], None, list[Sequence[Job]]]:
+    """Do as many of the groups that are left as go at once, and take them out; those that must be done alone.
+
+    What was set up for the latter is gone at the end, and the memory of it free.
+    """
+    alone: list[Sequence[Job]] = []
+    with ExitStack() as stack:
+        starts: list[_Start] = []
+        most = 0
+        while left and not alone and (not starts or len(starts) < most):
+            group = left.pop(0)
+            try:
+                starts.append(_start(group, order, gold, watch, crew, stack))
+            except XbenchError as fault:
+                if starts and isinstance(fault, DoesNotFit):
+                    alone.append(group)
+                else:
+                    yield from ((job, fault) for job in group)
+            if starts and not most:
+                most = seats(starts[0].bench, order)
+        for start, fitted in zip(starts, _fitted(starts, order, gold, watch), strict=True):
+            if isinstance(fitted, DoesNotFit) and len(starts) > 1:
+                alone.append(start.group)
+            elif isinstance(fitted, XbenchError):
+                yield from ((job, fitted) for job in start.group)
+            else:
+                yield from _recorded(start, fitted, order, gold, watch)
+    return alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +196,7 @@ def _fitted(starts: Sequence[_Start], order: Order, gold: Gold, watch: Watch) ->
     for place, start in enumerate(starts):
         if start.worth_it:
             try:
-                trainings[place] = _training(start, gold, watch, talks=not trainings)
+                trainings[place] = _training(start, gold, watch)
             except XbenchError as fault:
                 found[place] = fault
     if trainings:
@@ -195,8 +212,8 @@ def _fitted(starts: Sequence[_Start], order: Order, gold: Gold, watch: Watch) ->
     return found
 
 
-def _training(start: _Start, gold: Gold, watch: Watch, *, talks: bool) -> Training:
-    """What is to be fine-tuned; one of those that are trained together `talks`. Raises BadOption."""
+def _training(start: _Start, gold: Gold, watch: Watch) -> Training:
+    """What is to be fine-tuned. Raises BadOption."""
     job, bench = start.group[0], start.bench
     train = gold.train(job)
     with bench.crew.in_turn():
@@ -211,7 +228,7 @@ def _training(start: _Start, gold: Gold, watch: Watch, *, talks: bool) -> Traini
 
     return Training(
         reader=bench.reader, kind=bench.kind, features=features, setting=bench.setting, seed=job.run.seed,
-        jury=start.jury, progress=progress if talks else None, crew=bench.crew,
+        jury=start.jury, progress=progress, crew=bench.crew,
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """One optimizer step: a batch in, its mean loss out, and weights that have moved."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
@@ -41,8 +41,12 @@ class Stepper:
         learning = [parameter for parameter in reader.model.parameters() if parameter.requires_grad]
         matrices = [parameter for parameter in learning if parameter.ndim > 1]
         vectors = [parameter for parameter in learning if parameter.ndim <= 1]  # biases and norms do not decay
+        groups: list[dict[str, Any]] = [
+            {"params": matrices, "weight_decay": setting.recipe.decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
         self.optimizer = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": setting.recipe.decay}, {"params": vectors, "weight_decay": 0.0}],
+            [group for group in groups if group["params"]] or groups,
             # A recorded step reads the rate from the device.
             lr=torch.tensor(setting.recipe.rate, device=device) if capturable else setting.recipe.rate,
             betas=(0.9, 0.999),
@@ -97,10 +101,7 @@ class Stepper:
     def _backward(self, items: Sequence[Item]) -> torch.Tensor:
         """Gradients of the mean over all things of the batch, read in parts where it is larger than a micro-batch."""
         if len(items) <= self.micro_batch:
-            losses = self.losses(self.batch(items))
-            loss = losses.sum() / max(losses.numel(), 1)
-            loss.backward()  # type: ignore[no-untyped-call]
-            return loss.detach()
+            return self._slope(self.batch(items))
         total, things = torch.zeros((), device=self.device), 0
         for start in range(0, len(items), self.micro_batch):
             losses = self.losses(self.batch(items[start : start + self.micro_batch]))
@@ -111,6 +112,13 @@ class Stepper:
         torch._foreach_div_([p.grad for p in self.learning if p.grad is not None], float(max(things, 1)))
         return total / max(things, 1)
 
+    def _slope(self, batch: Batch) -> torch.Tensor:
+        """Gradients of a batch's mean loss; that mean."""
+        losses = self.losses(batch)
+        loss = losses.mean() if losses.numel() else losses.sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
     def batch(self, items: Sequence[Item]) -> Batch:
         """The items' features on the device, with what the reader's layout needs."""
         features = [feature for item in items for feature in item]
@@ -119,9 +127,11 @@ class Stepper:
 
     def losses(self, batch: Batch) -> torch.Tensor:
         """The loss of each thing that is learned, in float32, shape (things,)."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+        if not self.half:
+            return self.kind.loss(self.reader.scores(self.kind, batch, self.setting), batch)
+        with torch.autocast(self.device.type, torch.bfloat16):
             scores = self.reader.scores(self.kind, batch, self.setting)
-        return self.kind.loss(scores.float() if self.half else scores, batch)
+        return self.kind.loss(scores.float(), batch)
 
     def _does_not_fit(self, items: Sequence[Item]) -> str:
         at_once = min(len(items), self.micro_batch)

@@ -4,28 +4,46 @@ A recording has fixed shapes, so batches are laid out for it: a row of tokens th
 128, and a padded form as wide as the recipe's length. One recording serves each number of sequences and tokens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields, replace
 from typing import Any
 
 import torch
 
 from xbench.kinds import Batch
-from xbench.pack import FILL, pad
+from xbench.layouts import Layout
+from xbench.pack import FILL, out_of_memory, pad
 from xbench.stepping import Item, Stepper
 
-WARM = 3
-"""Steps before the first recording: the optimizer's state and the libraries' workspaces must be there by then."""
+WARM = 2
+"""Steps before the one on trial: the optimizer's state and the libraries' workspaces must be there by then."""
+
+OWN_NUMBERS = "2.13"
+"""The torch from which on each recording has a seed and an offset of its own for random numbers. Before, all of a
+process read them from one place, and a replay would draw what another training was to draw."""
+
+
+def recordable(layout: Layout, device: torch.device, *, half: bool, together: int) -> bool:
+    """Whether the steps of one of so many trainings that go on together can be recorded.
+
+    Only the kernel that packed attention has in half precision reads a batch without a word from the host.
+    """
+    alone = together == 1 or torch.__version__ >= OWN_NUMBERS
+    return device.type == "cuda" and layout == "packed" and half and alone
 
 
 class GraphedStepper(Stepper):
     """Takes the same steps as its parent, replayed from CUDA graphs where a batch has shapes that recur.
 
-    `record=False` runs what would be recorded as it is, on any device: the layout can then be tried without a GPU.
+    Whether a step can be recorded is tried first, on a step that counts: a recording that fails leaves torch's
+    allocator and generators in disorder. `record=False` runs what would be recorded as it is, on any device: the layout
+    can then be tried without a GPU.
     """
 
     def __init__(self, *given: Any, record: bool = True, **more: Any) -> None:
         super().__init__(*given, capturable=record, **more)
+        self._tried = False
         self._tapes: dict[tuple[int, int], _Tape] = {}
         # Recordings are never played at once, and leave nothing behind but a loss that is copied: one memory does.
         self._pool = torch.cuda.graph_pool_handle() if record else None
@@ -45,17 +63,40 @@ class GraphedStepper(Stepper):
         if self._why or not whole or self._taken <= WARM:
             return super()._learn(items)
         batch = self._laid_out(items)
+        loss = self._recorded(batch) if self._tried else self._on_trial(batch)
+        return super()._learn(items) if loss is None else loss
+
+    def _on_trial(self, batch: Batch) -> torch.Tensor | None:
+        """A step in which the host may not wait; None, and nothing is learned, where it had to."""
+        self._tried = True
+        try:
+            with _unwaited() if self._pool else nullcontext():
+                loss = self._slope(batch)
+        except RuntimeError as cause:
+            # Some losses look at values to know their shapes, and some kernels wait for the host.
+            self._give_up(cause)
+            return None
+        # Past this the step is taken: what fails from here on must not be tried once more.
+        self._move()
+        return loss
+
+    def _recorded(self, batch: Batch) -> torch.Tensor | None:
+        """A step from the recording for its shapes, made if need be; None where there is no memory for that."""
         shape = (len(batch.ids), len(batch.packing.places) if batch.packing else 0)
         if shape not in self._tapes:
             try:
                 self._tapes[shape] = _Tape(self, batch, self._pool)
             except RuntimeError as cause:
-                # Some losses look at values to know their shapes, and some kernels wait for the host.
-                self._why = (str(cause).splitlines() or [repr(cause)])[0]
-                self.optimizer.zero_grad(set_to_none=True)
-                return super()._learn(items)
+                if not out_of_memory(cause):
+                    raise
+                self._give_up(cause)
+                return None
         self._replayed += 1
-        return self._tapes[shape].played(batch)
+        return self._tapes[shape].played(self, batch)
+
+    def _give_up(self, cause: RuntimeError) -> None:
+        self._why = (str(cause).splitlines() or [repr(cause)])[0]
+        self.optimizer.zero_grad(set_to_none=True)
 
     def _laid_out(self, items: Sequence[Item]) -> Batch:
         features = [feature for item in items for feature in item]
@@ -67,11 +108,20 @@ class GraphedStepper(Stepper):
 
     def whole_step(self, batch: Batch) -> torch.Tensor:
         """Everything from a batch on the device to moved weights, without a word from the host; the mean loss."""
-        losses = self.losses(batch)
-        loss = losses.sum() / max(losses.numel(), 1)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = self._slope(batch)
         self._move()
-        return loss.detach()
+        return loss
+
+
+@contextmanager
+def _unwaited() -> Iterator[None]:
+    """Raise RuntimeError where the host waits for the GPU."""
+    was = torch.cuda.get_sync_debug_mode()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode(was)
 
 
 class _Tape:
@@ -79,19 +129,20 @@ class _Tape:
 
     def __init__(self, stepper: GraphedStepper, batch: Batch, pool: Any) -> None:
         """`pool` is the memory of all recordings; None where nothing is recorded."""
-        self._stepper, self._batch = stepper, batch
+        # Not the stepper, which holds this: such a circle would keep a GPU's memory until the next collection.
+        self._batch = batch
         self._graph = torch.cuda.CUDAGraph() if pool else None
         if self._graph is not None:
             stream = torch.cuda.current_stream(stepper.device)
             with torch.cuda.graph(self._graph, pool=pool, stream=stream):
                 self._loss = stepper.whole_step(batch)
 
-    def played(self, batch: Batch) -> torch.Tensor:
+    def played(self, stepper: GraphedStepper, batch: Batch) -> torch.Tensor:
         """The step on another batch of the same shapes; its mean loss."""
         _copied(batch, self._batch)
         if self._graph is None:
             runs = batch.packing.runs if batch.packing else ()
-            return self._stepper.whole_step(
+            return stepper.whole_step(
                 replace(self._batch, packing=replace(self._batch.packing, runs=runs))  # type: ignore[type-var]
             )
         self._graph.replay()

@@ -1,0 +1,123 @@
+"""A step is tried before it is recorded, and what cannot be recorded is learned all the same."""
+
+import gc
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tiny import build
+from toys import TEXTS, changed, pairs, set_up
+from xbench.kinds.pairs import kind
+from xbench.layouts import Reader
+from xbench.stepping import Item, Stepper, graphs
+from xbench.stepping.graphs import WARM, GraphedStepper
+
+CPU = torch.device("cpu")
+STEPS = WARM + 3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("bert", tmp_path_factory.mktemp("tiny") / "encoder", TEXTS)
+
+
+def made(folder: Path, stepper: Callable[..., Stepper], using: Any = kind, **more: Any) -> tuple[Stepper, list[Item]]:
+    """A stepper without dropout, and a batch for it."""
+    opened, setting = set_up(folder, kind, ("no", "yes"), batch=12)
+    items = [(feature,) for feature in kind.encode(pairs(12), setting, training=True)]
+    return stepper(Reader(opened.model.train(False), "packed"), using, setting, device=CPU, **more), items
+
+
+def learned(stepper: Stepper, items: list[Item], steps: int = STEPS) -> dict[str, torch.Tensor]:
+    for _ in range(steps):
+        stepper.step(items, 1e-3)
+    return {name: weight.detach().clone() for name, weight in stepper.trained().items()}
+
+
+def test_a_trial_that_fails_half_way_leaves_nothing_in_the_step(folder: Path) -> None:
+    """The gradient of the embeddings comes last: all others are there when it fails."""
+    expected = learned(*made(folder, Stepper))
+    stepper, items = made(folder, GraphedStepper, record=False)
+    asked: list[int] = []
+
+    def fails_once(gradient: torch.Tensor) -> None:
+        asked.append(1)
+        if len(asked) == WARM + 1:
+            raise RuntimeError("called a synchronizing CUDA operation\nand more")
+
+    stepper.reader.model.get_input_embeddings().weight.register_hook(fails_once)
+    found = learned(stepper, items)
+    assert len(asked) == STEPS + 1
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    said = f"0 of {STEPS} replayed from 0 CUDA graphs; not recorded: called a synchronizing CUDA operation"
+    assert stepper.how["steps"] == said
+
+
+def test_a_step_that_fails_when_it_was_taken_is_not_taken_again(folder: Path) -> None:
+    stepper, items = made(folder, GraphedStepper, record=False)
+    learned(stepper, items, WARM)
+    move = stepper._move
+
+    def late() -> None:
+        move()
+        raise RuntimeError("too late")
+
+    stepper._move = late
+    with pytest.raises(RuntimeError, match="too late"):
+        stepper.step(items, 1e-3)
+    taken = {float(state["step"]) for state in stepper.optimizer.state.values()}
+    assert taken == {WARM + 1}
+
+
+def test_the_host_may_not_wait_while_a_step_is_on_trial(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mode: list[Any] = [1]
+    seen: list[Any] = []
+
+    def loss(scores: torch.Tensor, batch: Any) -> torch.Tensor:
+        seen.append(mode[-1])
+        return kind.loss(scores, batch)
+
+    monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: mode[-1])
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", mode.append)
+    stepper, items = made(folder, GraphedStepper, changed(kind, loss=loss), record=False)
+    stepper._pool = (0, 1)
+    learned(stepper, items, WARM + 1)
+    assert seen == [1] * WARM + ["error"]
+    assert mode == [1, "error", 1]
+
+
+@pytest.mark.parametrize("cause", [torch.OutOfMemoryError("no room"), RuntimeError("capture failed")])
+def test_a_recording_that_fails(cause: RuntimeError, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without memory for it, steps go on as they are; after any other failure torch is not to be trusted."""
+
+    def broken(*_: object) -> None:
+        raise cause
+
+    monkeypatch.setattr(graphs, "_Tape", broken)
+    stepper, items = made(folder, GraphedStepper, record=False)
+    learned(stepper, items, WARM + 1)
+    if not isinstance(cause, torch.OutOfMemoryError):
+        with pytest.raises(RuntimeError, match="capture failed"):
+            stepper.step(items, 1e-3)
+        return
+    expected = learned(*made(folder, Stepper))
+    found = learned(stepper, items, STEPS - WARM - 1)
+    assert max(float((found[name] - expected[name]).abs().max()) for name in expected) < 1e-4
+    assert stepper.how["steps"].endswith("not recorded: no room")
+
+
+def test_recordings_go_with_their_stepper(folder: Path) -> None:
+    stepper, items = made(folder, GraphedStepper, record=False)
+    learned(stepper, items)
+    left = [weakref.ref(stepper), *map(weakref.ref, stepper._tapes.values())]
+    assert len(left) == 2
+    gc.disable()
+    try:
+        del stepper
+        assert [what() for what in left] == [None, None]
+    finally:
+        gc.enable()
