@@ -35,7 +35,7 @@ TRIED = (150, 9, 33, 9, 3)
 
 APART = {False: 1e-4, True: 0.05}
 """Half precision or not -> most that two layouts' scores may differ, as a share of the largest. Rounding makes 2e-6
-of it in float32, 2e-2 in bf16; what reads across sequences, or counts positions wrongly, shows in float32, tried too."""
+of it in float32, 2e-2 in bf16; what reads across sequences, or counts positions wrongly, shows in float32 too."""
 
 APART_IN_LEARNING = {False: 1e-4, True: 0.15}
 """The same for gradients, as a share of their norm."""
@@ -143,7 +143,7 @@ def _differs(one: Reader, other: Reader, kind: Kind, batch: Batch, setting: Sett
     torch.set_float32_matmul_precision("highest")
     try:
         tried = [_tried(reader, kind, batch, setting, half=half) for reader in (one, other)]
-    except Exception as cause:  # noqa: BLE001  an architecture's own code may fail in any way
+    except Exception as cause:  # an architecture's own code may fail in any way
         if out_of_memory(cause):
             raise DoesNotFit(
                 f"a few short sequences do not fit into the memory beside {type(one.model).__name__}"

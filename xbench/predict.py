@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from xbench.kinds import Feature, Kind, Setting
 from xbench.layouts import Reader
 from xbench.opening import Opened, put_on
 from xbench.pack import by_length, out_of_memory, pad
+from xbench.rounding import quick_products
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,11 @@ def predict(
     model.train(False)
     try:
         # One autocast for all batches: it keeps the weights that it has rounded, though not in inference mode.
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        with (
+            torch.no_grad(),
+            torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
+            quick_products(model) if precision == "bf16" else nullcontext(),
+        ):
             own = reads.all(share, batches, progress)
             for _ in range(in_vain):
                 reads.scores(features[-1:])
