@@ -40,20 +40,21 @@ check: $(VENV)/test
 bench: $(VENV)/test
 	env -u OMP_WAIT_POLICY HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks
 
-# The stamps are made anew when what is installed changes.
+# The stamps are made anew when what is installed changes. --use-pep517: seqeval comes as a source whose old way of
+# building fails with recent releases of setuptools_scm.
 $(VENV)/run: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[run]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable ".[run]"
 	@touch $@
 
 $(VENV)/page: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[page]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable ".[page]"
 	@touch $@
 
 $(VENV)/test: pyproject.toml $(wildcard tests/plugin/pyproject.toml)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[run,test]" ./tests/plugin
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable ".[run,test]" ./tests/plugin
 	@touch $@ $(VENV)/run $(VENV)/page
 
 clean:
