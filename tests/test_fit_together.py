@@ -233,11 +233,13 @@ def test_deterministic_kernels_are_asked_for_and_let_go(
         torch.use_deterministic_algorithms(before)
         watch = Asking()
         try:
-            xbench.run(
+            outcome = xbench.run(
                 str(checkpoint("bert")), str(toy.TASKS["pairs"]), recipe=str(toy.RECIPE), data=toy_mirror,
                 board=tmp_path / f"{before}-{wanted}", deterministic=wanted, watch=watch,
             )  # fmt: skip
             assert watch.heard == {wanted}
+            ((_, record),) = outcome.ran
+            assert record.provenance.how.get("kernels") == ("deterministic" if wanted else None)
             assert torch.are_deterministic_algorithms_enabled() == before
         finally:
             torch.use_deterministic_algorithms(False)

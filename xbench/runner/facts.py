@@ -17,7 +17,7 @@ import torch
 import xbench
 from xbench.crew import ALONE, Crew
 from xbench.errors import BadOption
-from xbench.opening import Opened
+from xbench.opening import Opened, blocks_of
 from xbench.recipe import Precision
 from xbench.record import DataUsed, Provenance, signature
 from xbench.runner.plan import Job
@@ -150,13 +150,21 @@ def provenance(
         command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         started=started,
         ended=now(),
-        how=dict(how),
+        how=dict(how) | _kernels(opened),
     )
 
 
 def _dropout(seed: int, crew: Crew) -> dict[str, int]:
     """The seed of every process's dropout."""
     return {f"dropout of process {rank}" if rank else "dropout": own for rank, own in enumerate(crew.seeds(seed))}
+
+
+def _kernels(opened: Opened) -> dict[str, str]:
+    """What `--deterministic` and `--compile` made of a run; nothing where neither was asked for."""
+    compiled = any(block._compiled_call_impl is not None for block in blocks_of(opened.model))
+    ran = {"deterministic": torch.are_deterministic_algorithms_enabled(), "compiled": compiled}
+    said = ", ".join(name for name, on in ran.items() if on)
+    return {"kernels": said} if said else {}
 
 
 def _version(package: str) -> str:

@@ -18,8 +18,8 @@ STATE = 16
 """Bytes for each weight: itself, its gradient and AdamW's two moments, in float32."""
 
 KEPT = 34
-"""Values for each token, block and unit of width that are kept for the gradients: those of Korthikanti et al. 2022
-(arXiv:2205.05198, table 2), without the attention's square, which packed attention does not keep."""
+"""Bytes for each token, block and unit of width that are kept for the gradients in half precision: Korthikanti et al.
+2022 (arXiv:2205.05198, table 2), without the attention's square, which packed attention does not keep."""
 
 Group = Sequence[Job]
 """Jobs that share one fine-tuning."""
@@ -38,7 +38,7 @@ def seats(bench: Bench, order: Order) -> int:
         return order.at_once or 1
     known = bench.opened.model.config
     tokens = bench.setting.recipe.batch * bench.setting.limit
-    kept = KEPT * tokens * bench.opened.blocks * int(getattr(known, "hidden_size", 0)) * 2
+    kept = KEPT * tokens * bench.opened.blocks * int(getattr(known, "hidden_size", 0))
     free, _ = torch.cuda.mem_get_info(bench.device)
     # What torch keeps for itself, and uses for nothing, is taken in the driver's eyes.
     free += torch.cuda.memory_reserved(bench.device) - torch.cuda.memory_allocated(bench.device)
