@@ -11,7 +11,7 @@ import torch
 
 from tiny import ARCHITECTURES, build
 from toys import TEXTS, changed, choices, set_up
-from xbench import attention, layouts
+from xbench import attention, grouped, layouts
 from xbench.errors import BadOption
 from xbench.kinds import Batch, Feature, Setting
 from xbench.kinds.choices import kind as choosing
@@ -135,22 +135,23 @@ def test_hidden_states_of_every_block_are_those_of_padded_batches(name: str, fol
     np.testing.assert_allclose(np.stack(ours), np.stack(theirs), atol=1e-5)
 
 
-def test_local_attention_reaches_no_further_than_it_should(folders: dict[str, Path]) -> None:
+@pytest.mark.parametrize("learning", [True, False])
+def test_local_attention_reaches_no_further_than_it_should(
+    learning: bool, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """ModernBERT's windows are 8 tokens to either side here, and sequences up to 39 long."""
     opened, setting = opened_for(folders["modernbert"], tagging)
     batch = pad(features_of(setting, tagging), pad_id=setting.tokenizer.pad_token_id, packing=True)
     reached: list[bool] = []
 
-    def watched(length: int, window: int, device: torch.device) -> torch.Tensor:
+    def watched(length: int, window: int, *device: torch.device) -> torch.Tensor:
         reached.append(length > window)
-        return near(length, window, device)
+        return near(length, window, *device)
 
-    near = attention._near
-    attention._near = watched
-    try:
+    near = attention.near
+    monkeypatch.setattr(grouped if learning else attention, "near", watched)
+    with torch.set_grad_enabled(learning):
         Reader(opened.model, "packed").scores(tagging, batch, setting)
-    finally:
-        attention._near = near
     assert any(reached)
 
 
@@ -270,7 +271,7 @@ def test_what_goes_wrong_in_learning_only_rules_a_layout_out(
 
     opened, setting = opened_for(folders["bert"], pairing)
     assert reader_of(opened, pairing, setting, device=CPU, half=True).layout == "packed"
-    monkeypatch.setattr(attention, "_by_group", broken)
+    monkeypatch.setattr(attention, "grouped_attention", broken)
     reader = reader_of(opened, pairing, setting, device=CPU, half=True)
     assert reader.layout == "parts"
     assert "no such kernel" in reader.why

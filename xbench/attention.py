@@ -4,41 +4,18 @@ transformers' models take it by name through their attention interface; the name
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
-from xbench.dropout import dropout as drop
+from xbench.grouped import Groups, grouped_attention, near
 
 PACKED = "xbench_packed"
 """The name under which transformers knows it. One with "flash" in it would be taken for flash-attention's own."""
-
-
-NEVER = -1e30
-"""Weight of what is not attended to, before the softmax: 0 after it. With infinity, padding that sees none is NaN."""
-
-GROUPS = 4
-"""Groups of sequences of like length that half precision is computed in on a CPU."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Sequences next to each other in the row that are padded to the longest of them for a product of matrices."""
-
-    tokens: int
-    """Without padding."""
-    sequences: int
-    longest: int
-    slots: torch.Tensor
-    """(tokens,): place of each token in the padded group, flattened."""
-    beyond: torch.Tensor
-    """(sequences, 1, 1, longest): NEVER where there is padding, 0 elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,22 +37,13 @@ class Packing:
     filled: bool = False
     """Whether the row ends with tokens that belong nowhere, so that rows of many lengths are one."""
 
-    @cached_property
-    def groups(self) -> tuple[Group, ...]:
-        """The sequences in a few groups of like length, on the device."""
-        lengths = np.array([length for number, length in self.runs for _ in range(number)])
-        found = []
-        for some in np.array_split(lengths, min(GROUPS, len(lengths))):
-            there = np.arange(some.max()) < some[:, None]
-            beyond = np.where(there, 0.0, NEVER).astype(np.float32)[:, None, None]
-            slots, padding = torch.from_numpy(np.flatnonzero(there)), torch.from_numpy(beyond)
-            found.append(
-                Group(
-                    tokens=int(some.sum()), sequences=len(some), longest=int(some.max()),
-                    slots=slots.to(self.places.device), beyond=padding.to(self.places.device),
-                )
-            )  # fmt: skip
-        return tuple(found)
+    _groups: dict[tuple[int, torch.dtype], Groups] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def groups(self, heads: int, dtype: torch.dtype) -> Groups:
+        """The sequences in a few groups of like length, the same for every block."""
+        if (heads, dtype) not in self._groups:
+            self._groups[heads, dtype] = Groups.of(self.runs, heads, dtype)
+        return self._groups[heads, dtype]
 
 
 def packed_attention(
@@ -101,9 +69,10 @@ def packed_attention(
         return _in_one_kernel(rows, packing, scaling, dropout, sliding_window)[None], None
     if query.is_cuda and torch.cuda.is_current_stream_capturing():
         raise RuntimeError("attention in float32 reads lengths that a recorded step cannot know")
-    # Forwards torch's kernel is the faster one in bf16 too; backwards it is slow, and with dropout there is none.
-    if query.dtype == torch.bfloat16 and query.requires_grad:
-        return _by_group(rows, packing.groups, scaling, dropout, sliding_window)[None], None
+    if query.requires_grad and not query.is_cuda:
+        groups = packing.groups(query.shape[1], query.dtype)
+        scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+        return grouped_attention(rows, groups, scale, dropout, sliding_window)[None], None
     return _by_length(rows, packing.runs, scaling, dropout, sliding_window)[None], None
 
 
@@ -121,39 +90,10 @@ def _by_length(
     given = []
     for (number, length), *states in parts:
         query, key, value = (part.unflatten(0, (number, length)).transpose(1, 2) for part in states)
-        near = _near(length, window, query.device) if window is not None and length > window else None
-        found = scaled_dot_product_attention(query, key, value, attn_mask=near, dropout_p=dropout, scale=scaling)
+        seen = near(length, window, query.device) if window is not None and length > window else None
+        found = scaled_dot_product_attention(query, key, value, attn_mask=seen, dropout_p=dropout, scale=scaling)
         given.append(found.transpose(1, 2).flatten(0, 1))
     return torch.cat(given)
-
-
-def _by_group(
-    rows: Sequence[torch.Tensor], groups: Sequence[Group], scaling: float | None, dropout: float, window: int | None
-) -> torch.Tensor:
-    """Attention as it is written, softmax in float32: on a CPU's bf16 units faster than torch's kernels for it."""
-    sizes = [group.tokens for group in groups]
-    given = []
-    for group, *states in zip(groups, *(torch.split(states, sizes) for states in rows), strict=True):
-        query, key, value = (_padded(part, group).transpose(1, 2) for part in states)
-        scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-        weights = (query @ key.transpose(-1, -2)).float() * scale + group.beyond
-        if window is not None and group.longest > window:
-            weights = weights.masked_fill(~_near(group.longest, window, query.device), NEVER)
-        shares = drop(weights.softmax(-1).to(value.dtype), dropout)
-        given.append((shares @ value).transpose(1, 2).flatten(0, 1).index_select(0, group.slots))
-    return torch.cat(given)
-
-
-def _padded(rows: torch.Tensor, group: Group) -> torch.Tensor:
-    """(tokens, heads, width) -> (sequences, longest, heads, width), zeros where there is padding."""
-    empty = rows.new_zeros(group.sequences * group.longest, *rows.shape[1:])
-    return empty.index_copy_(0, group.slots, rows).view(group.sequences, group.longest, *rows.shape[1:])
-
-
-def _near(length: int, window: int, device: torch.device) -> torch.Tensor:
-    """Which tokens see each other, shape (length, length)."""
-    place = torch.arange(length, device=device)
-    return (place[:, None] - place).abs() < window
 
 
 def _in_one_kernel(

@@ -17,13 +17,21 @@ LEVELS = 2**16
 
 def dropout(states: torch.Tensor, probability: float) -> torch.Tensor:
     """Each number 0 with this probability, else scaled up so that its mean stays. Draws from torch's generator."""
-    dropped = round(probability * LEVELS)
-    if states.is_cuda or not 0 < dropped < LEVELS:
+    if states.is_cuda:
         return functional.dropout(states, probability)
+    mask = kept(states, probability)
+    return states if mask is None else states * mask
+
+
+def kept(states: torch.Tensor, probability: float) -> torch.Tensor | None:
+    """What dropout multiplies numbers with, in their shape and type, 0 or one number; None where nothing changes."""
+    dropped = round(probability * LEVELS)
+    if not 0 < dropped < LEVELS:
+        return torch.zeros_like(states) if dropped else None
     words = torch.empty(-(-states.numel() // 4), dtype=torch.int64).random_(-(2**63), None)  # 64 bits in each
     bits = words.view(torch.int16)[: states.numel()].view(states.shape)
-    kept = torch.ge(bits, dropped - LEVELS // 2, out=torch.empty_like(states, memory_format=torch.contiguous_format))
-    return states * kept.mul_(LEVELS / (LEVELS - dropped))
+    mask = torch.ge(bits, dropped - LEVELS // 2, out=torch.empty_like(states, memory_format=torch.contiguous_format))
+    return mask.mul_(LEVELS / (LEVELS - dropped))
 
 
 @contextmanager
