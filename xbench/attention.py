@@ -29,7 +29,7 @@ class Packing:
     positions: torch.Tensor
     """(tokens,): place in its own sequence, from 0."""
     runs: tuple[tuple[int, int], ...]
-    """(how many sequences, their length): those of equal length stand together."""
+    """(how many sequences, their length): those of equal length stand together. Filler is in none."""
     starts: torch.Tensor
     """(sequences + 1,) int32: where each sequence begins in the row, and where the last one ends."""
     longest: int
@@ -85,15 +85,16 @@ def _by_length(
 ) -> torch.Tensor:
     """Sequences of equal length are a batch without padding: one call of torch's attention for each length."""
     sizes = [number * length for number, length in runs]
+    filler = len(rows[0]) - sum(sizes)
     # Split, not sliced: the gradient of a slice is as large as the row that it was cut from.
-    parts = zip(runs, *(torch.split(states, sizes) for states in rows), strict=True)
+    parts = zip(runs, *(torch.split(states, [*sizes, filler])[:-1] for states in rows), strict=True)
     given = []
     for (number, length), *states in parts:
         query, key, value = (part.unflatten(0, (number, length)).transpose(1, 2) for part in states)
         seen = near(length, window, query.device) if window is not None and length > window else None
         found = scaled_dot_product_attention(query, key, value, attn_mask=seen, dropout_p=dropout, scale=scaling)
         given.append(found.transpose(1, 2).flatten(0, 1))
-    return torch.cat(given)
+    return torch.cat([*given, rows[0].new_zeros(filler, *rows[0].shape[1:])] if filler else given)
 
 
 def _in_one_kernel(

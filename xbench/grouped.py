@@ -20,6 +20,11 @@ GROUPS = 4
 """More of them are less padding and more calls."""
 
 
+EVEN = 4
+"""Tokens that the longest sequence of a group is filled up to a multiple of in bf16, where every new shape of a product
+costs time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Groups:
     """Where the heads of the tokens of a row stand in groups that are padded to their longest sequence each.
@@ -39,12 +44,13 @@ class Groups:
     @classmethod
     def of(cls, runs: Sequence[tuple[int, int]], heads: int, dtype: torch.dtype) -> "Groups":
         """`runs` are (how many sequences, their length), the longest first, as they stand in the row."""
+        even = EVEN if dtype == torch.bfloat16 else 1
         lengths = np.repeat(*np.array([(length, number) for number, length in runs]).T)
         starts = np.cumsum(lengths) - lengths
         head = np.arange(heads)[:, None]
         shapes, slots, places, beyond, size = [], [], np.empty((int(lengths.sum()), heads), np.int64), [], 0
         for some in np.array_split(np.arange(len(lengths)), min(GROUPS, len(lengths))):
-            length, place = lengths[some][:, None], np.arange(lengths[some].max())
+            length, place = lengths[some][:, None], np.arange(-(-lengths[some].max() // even) * even)
             tokens = starts[some][:, None] + np.minimum(place, length - 1)
             slots.append((tokens[:, None] * heads + head).ravel())
             there = place < length
@@ -64,8 +70,12 @@ class Groups:
         return row.flatten(0, 1).index_select(0, self.slots)
 
     def row(self, padded: torch.Tensor, shape: torch.Size) -> torch.Tensor:
-        """Back to (tokens, heads, width)."""
-        return padded.index_select(0, self.places).view(shape)
+        """Back to (tokens, heads, width); zeros for tokens at the end that are in no sequence."""
+        given = padded.new_empty(shape)
+        rows, own = given.view(-1, shape[-1]), len(self.places)
+        torch.index_select(padded, 0, self.places, out=rows[:own])
+        rows[own:] = 0
+        return given
 
     def matrices(self, padded: torch.Tensor) -> list[torch.Tensor]:
         """(sequences × heads, longest, width) of each group, as views."""
@@ -135,7 +145,7 @@ class _Grouped(torch.autograd.Function):
         groups: Groups = ctx.groups
         query, key, value, weights, mask = ctx.saved_tensors
         # Padding has no part in the result. Its own gradients stay zero or are left out.
-        slopes = torch.zeros_like(query).index_copy_(0, groups.places, slope.flatten(0, 1))
+        slopes = torch.zeros_like(query).index_copy_(0, groups.places, slope.flatten(0, 1)[: len(groups.places)])
         shares = weights if mask is None else weights * mask
         to_value, to_weights = torch.empty_like(value), torch.empty_like(weights)
         both = zip(groups.squares(to_weights), groups.matrices(to_value), strict=True)

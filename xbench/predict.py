@@ -14,7 +14,7 @@ from xbench.errors import DoesNotFit, ScoringError
 from xbench.kinds import Feature, Kind, Setting
 from xbench.layouts import Reader
 from xbench.opening import Opened, put_on
-from xbench.pack import by_length, out_of_memory, pad
+from xbench.pack import by_length, fill_of, out_of_memory, pad
 from xbench.rounding import quick_products
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def predict(
     """
     device = torch.device(device)
     model = put_on(opened, device)
-    reads = _Reading(reader or Reader(model), kind, setting, device, crew)
+    reads = _Reading(reader or Reader(model), kind, setting, device, crew, half=precision == "bf16")
     # Dealt out by length, so that every process has as much to read.
     places = sorted(range(len(features)), key=lambda place: -len(features[place].ids))
     share = [features[place] for place in crew.share(places)]
@@ -84,8 +84,11 @@ def predict(
 class _Reading:
     """Batches of features into scores, on a device."""
 
-    def __init__(self, reader: Reader, kind: Kind, setting: Setting, device: torch.device, crew: Crew) -> None:
+    def __init__(
+        self, reader: Reader, kind: Kind, setting: Setting, device: torch.device, crew: Crew, *, half: bool
+    ) -> None:
         self._reader, self._kind, self._setting, self._device, self._crew = reader, kind, setting, device, crew
+        self._half = half
 
     def all(
         self, features: Sequence[Feature], batches: Iterable[list[int]], progress: Callable[[int, int], None] | None
@@ -117,7 +120,8 @@ class _Reading:
         """Scores on their way to the host; None where a batch is too large but can be cut. Raises DoesNotFit."""
         pad_id, packing = self._setting.tokenizer.pad_token_id, self._reader.layout != "padded"
         try:
-            batch = pad(features, pad_id=pad_id, device=self._device, packing=packing)
+            fill = fill_of(self._device, half=self._half)
+            batch = pad(features, pad_id=pad_id, device=self._device, packing=packing, fill=fill)
             return self._reader.scores(self._kind, batch, self._setting).float()
         except (RuntimeError, MemoryError) as cause:
             if not out_of_memory(cause):

@@ -9,7 +9,7 @@ from torch import nn
 from xbench.errors import DoesNotFit
 from xbench.kinds import Batch, Feature, Kind, Setting
 from xbench.layouts import Reader
-from xbench.pack import out_of_memory, pad
+from xbench.pack import fill_of, out_of_memory, pad
 from xbench.stepping.vocabulary import Compact, clip_gradients, named_weights
 
 Item: TypeAlias = Sequence[Feature]
@@ -122,8 +122,10 @@ class Stepper:
     def batch(self, items: Sequence[Item]) -> Batch:
         """The items' features on the device, with what the reader's layout needs."""
         features = [feature for item in items for feature in item]
-        pad_id = self.setting.tokenizer.pad_token_id
-        return pad(features, pad_id=pad_id, device=self.device, packing=self.reader.layout != "padded")
+        return pad(
+            features, pad_id=self.setting.tokenizer.pad_token_id, device=self.device,
+            packing=self.reader.layout != "padded", fill=fill_of(self.device, half=self.half),
+        )  # fmt: skip
 
     def losses(self, batch: Batch) -> torch.Tensor:
         """The loss of each thing that is learned, in float32, shape (things,)."""

@@ -100,10 +100,9 @@ class GraphedStepper(Stepper):
 
     def _laid_out(self, items: Sequence[Item]) -> Batch:
         features = [feature for item in items for feature in item]
-        tokens = sum(len(feature.ids) for feature in features)
         return pad(
             features, pad_id=self.setting.tokenizer.pad_token_id, device=self.device, packing=True,
-            width=self.setting.limit, fill=-tokens % FILL,
+            width=self.setting.limit, fill=FILL,
         )  # fmt: skip
 
     def whole_step(self, batch: Batch) -> torch.Tensor:
