@@ -60,6 +60,20 @@ def test_rows_that_do_not_stand_next_to_each_other() -> None:
 
 
 @needs_product
+def test_an_input_that_several_layers_have_is_rounded_once_and_anew_when_it_changes() -> None:
+    model, states = nn.ModuleList([nn.Linear(40, 9) for _ in range(3)]), torch.randn(6, 40)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16), quick_products(model):
+        known = model[0].forward.args[1]
+        first = [layer(states) for layer in model]
+        assert known.input(states) is known.input(states)
+        states.mul_(3)
+        again = [layer(states) for layer in model]
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        assert all(torch.equal(layer(states), one) for layer, one in zip(model, again, strict=True))
+    assert not any(torch.equal(one, other) for one, other in zip(first, again, strict=True))
+
+
+@needs_product
 def test_weights_that_do_not_stand_next_to_each_other() -> None:
     model, states = nn.Sequential(nn.Linear(40, 96)), torch.randn(5, 40)
     model[0].weight = nn.Parameter(torch.randn(40, 96).T)
@@ -189,7 +203,10 @@ def test_layers_are_as_they_were_afterwards() -> None:
 def test_nothing_is_held_afterwards() -> None:
     model, states = _layers(), torch.randn(2, 40)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16), quick_products(model):
-        rounded = weakref.ref(model[0].forward.args[1][model[0]][0] if model(states) is not None else states)
-        assert rounded() is not None
+        model(states)
+        known = model[0].forward.args[1]
+        held = [weakref.ref(one) for one in (known.weights[model[0]][0], known.input(states))]
+        assert all(one() is not None for one in held)
+    del known
     gc.collect()
-    assert rounded() is None
+    assert all(one() is None for one in held)

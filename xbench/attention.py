@@ -94,7 +94,9 @@ def _by_length(
         seen = near(length, window, query.device) if window is not None and length > window else None
         found = scaled_dot_product_attention(query, key, value, attn_mask=seen, dropout_p=dropout, scale=scaling)
         given.append(found.transpose(1, 2).flatten(0, 1))
-    return torch.cat([*given, rows[0].new_zeros(filler, *rows[0].shape[1:])] if filler else given)
+    if filler:
+        given.append(rows[0].new_zeros(filler, *rows[0].shape[1:]))
+    return torch.cat(given) if len(given) > 1 else given[0]
 
 
 def _in_one_kernel(

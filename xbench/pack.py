@@ -1,7 +1,7 @@
 """Features -> batches: padded to the longest, on the device, with the places of their tokens in a row."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,23 +30,21 @@ def pad(
     none does. A batch's examples are numbered as they come. `packing` is what readers need that do not pad; with
     `fill`, tokens that belong nowhere then follow the last sequence, up to a multiple of so many in all.
     """
-    to = torch.device(device)
-    lengths = np.fromiter([len(feature.ids) for feature in features], np.int64, len(features))
-    grid = (len(features), width or int(lengths.max()))
+    counted = [len(feature.ids) for feature in features]
+    lengths, grid = np.array(counted), (len(features), width or max(counted))
     order = np.argsort(-lengths, kind="stable")
     row = _Row(lengths[order], origins=order * grid[1])
     sorted_features = [features[place] for place in order.tolist()]
     types = [feature.types for feature in sorted_features if feature.types is not None]
     targets = [feature.target for feature in features if feature.target is not None]
-    seen: dict[int, int] = {}
-    examples = np.array([seen.setdefault(feature.example, len(seen)) for feature in features])
+    there = _there(torch.device(device))
     return Batch(
-        ids=_there(row.laid([feature.ids for feature in sorted_features], grid, pad_id), to),
-        mask=_there(row.laid(1, grid, 0), to),
-        types=_there(row.laid(types, grid, 0), to) if types else None,
-        targets=_there(_targets(targets, lengths, grid), to) if targets else None,
-        examples=_there(examples, to),
-        packing=_packing(order, row, to, grid, width, fill) if packing else None,
+        ids=there(row.laid([feature.ids for feature in sorted_features], grid, pad_id)),
+        mask=there(row.laid(1, grid, 0)),
+        types=there(row.laid(types, grid, 0)) if types else None,
+        targets=there(_targets(targets, lengths, grid)) if targets else None,
+        examples=there(_numbered([feature.example for feature in features])),
+        packing=_packing(order, row, there, grid, width, fill) if packing else None,
     )
 
 
@@ -62,28 +60,39 @@ class _Row:
         """`sizes` are their lengths, `origins` the places of their first tokens, both of shape (sequences,)."""
         self.sizes = sizes
         self.starts = np.zeros(len(sizes) + 1, np.int64)
-        np.cumsum(sizes, out=self.starts[1:])
-        place = np.arange(self.starts[-1])
-        self.positions = place - np.repeat(self.starts[:-1], sizes)
-        self.places = np.repeat(origins, sizes) + self.positions
+        sizes.cumsum(out=self.starts[1:])
+        self.positions = np.arange(int(self.starts[-1])) - self.starts[:-1].repeat(sizes)
+        self.places = origins.repeat(sizes) + self.positions
 
     def laid(self, values: Sequence[NDArray[Any]] | int, grid: tuple[int, int], rest: int) -> NDArray[np.int64]:
         """Shape `grid`: the values where there are tokens, `rest` elsewhere."""
-        filled = np.full(grid[0] * grid[1], rest)
-        filled[self.places] = values if isinstance(values, int) else np.concatenate(values)
+        filled = np.empty(grid[0] * grid[1], np.int64)
+        filled.fill(rest)
+        # A scatter that has to convert as well takes twice as long.
+        filled[self.places] = values if isinstance(values, int) else np.concatenate(values, dtype=np.int64)
         return filled.reshape(grid)
 
 
-def _there(array: NDArray[Any], device: torch.device) -> torch.Tensor:
-    tensor = torch.from_numpy(array)
+def _there(device: torch.device) -> Callable[[NDArray[Any]], torch.Tensor]:
+    """What brings an array to the device; on a CPU the tensor shares its memory."""
+    if device.type == "cpu":
+        return torch.from_numpy
+    if device.type != "cuda":
+        return lambda array: torch.from_numpy(array).to(device)
     # Only a copy from pinned memory lets the host go on at once.
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+    return lambda array: torch.from_numpy(array).pin_memory().to(device, non_blocking=True)
 
 
 def _packing(
-    order: NDArray[np.int64], row: _Row, device: torch.device, grid: tuple[int, int], width: int, fill: int
+    order: NDArray[np.int64],
+    row: _Row,
+    there: Callable[[NDArray[Any]], torch.Tensor],
+    grid: tuple[int, int],
+    width: int,
+    fill: int,
 ) -> Packing:
     starts, places, positions = row.starts, row.places, row.positions
+    runs = Counter(row.sizes.tolist())
     if fill:
         # The filler is one more sequence, of no token where the row is full, so that there is always one. It begins
         # anew at the first position with every token, as there may be fewer positions than filler.
@@ -92,11 +101,11 @@ def _packing(
         places = np.append(places, np.full(more, grid[0] * grid[1]))
         positions = np.append(positions, np.zeros(more, np.int64))
     return Packing(
-        order=_there(order, device),
-        places=_there(places, device),
-        positions=_there(positions, device),
-        runs=tuple((number, length) for length, number in Counter(row.sizes.tolist()).items()),
-        starts=_there(starts.astype(np.int32), device),
+        order=there(order),
+        places=there(places),
+        positions=there(positions),
+        runs=tuple(zip(runs.values(), runs.keys(), strict=True)),
+        starts=there(starts.astype(np.int32)),
         longest=max(width or int(row.sizes[0]), fill),
         filled=fill > 0,
     )
@@ -121,6 +130,15 @@ def out_of_memory(cause: BaseException) -> bool:
     """Whether a batch failed for want of memory; the CPU's allocator and cuBLAS say so in a plain RuntimeError."""
     said = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
     return isinstance(cause, torch.OutOfMemoryError | MemoryError) or any(words in str(cause) for words in said)
+
+
+def _numbered(examples: Sequence[int]) -> NDArray[np.int64]:
+    """The examples that features belong to, counted from 0 as they come."""
+    distinct = dict.fromkeys(examples)
+    if len(distinct) == len(examples):
+        return np.arange(len(examples))
+    number = {example: place for place, example in enumerate(distinct)}
+    return np.array([number[example] for example in examples])
 
 
 def _targets(

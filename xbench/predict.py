@@ -8,6 +8,7 @@ from contextlib import nullcontext
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from transformers import PreTrainedModel
 
 from xbench.crew import ALONE, Crew
 from xbench.errors import DoesNotFit, ScoringError
@@ -19,8 +20,18 @@ from xbench.rounding import quick_products
 
 log = logging.getLogger(__name__)
 
-TOKENS = {"cpu": 4096, "cuda": 65536}
-"""Tokens read at once, padding included: enough to keep the device busy, few enough to stay in its caches or memory."""
+TOKENS = {"cpu": 8192, "cuda": 65536}
+"""Most tokens read at once, padding included: enough to keep the device busy, few enough for its memory."""
+
+LARGEST = 24 * 2**20
+"""Bytes of a batch's largest numbers on a CPU, which stand between the layers of a feed-forward: memory beyond 32 MiB
+is taken from the system anew each time, page by page."""
+
+FEED_FORWARD = 4
+"""Times as wide as its input a feed-forward is, in nearly every encoder."""
+
+WIDTH = 768
+"""Of an encoder that does not tell its own."""
 
 AHEAD = 2
 """Batches that are on their way at once."""
@@ -57,7 +68,7 @@ def predict(
     # Dealt out by length, so that every process has as much to read.
     places = sorted(range(len(features)), key=lambda place: -len(features[place].ids))
     share = [features[place] for place in crew.share(places)]
-    batches = list(by_length(share, tokens_per_batch or TOKENS.get(device.type, TOKENS["cuda"])))
+    batches = list(by_length(share, tokens_per_batch or _tokens_at_once(model, device, precision)))
     # Shares of the weights are gathered in every pass: who has fewer batches reads on in vain.
     in_vain = max(crew.gather(len(batches))) - len(batches) if crew.sharded else 0
     training = model.training
@@ -79,6 +90,14 @@ def predict(
         scores[place] = row
     _check(scores)
     return scores
+
+
+def _tokens_at_once(model: PreTrainedModel, device: torch.device, precision: str) -> int:
+    most = TOKENS.get(device.type, TOKENS["cuda"])
+    if device.type != "cpu":
+        return most
+    width = FEED_FORWARD * int(getattr(model.config, "hidden_size", WIDTH))
+    return min(most, LARGEST // (width * (2 if precision == "bf16" else 4)))
 
 
 class _Reading:

@@ -8,15 +8,33 @@ they are rounded once where a layer and an activation round twice.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 from transformers.activations import GELUActivation
 
-Rounded: TypeAlias = dict[nn.Linear, tuple[torch.Tensor, torch.Tensor]]
-"""Layer -> its weight and bias in bf16."""
+
+class Rounded:
+    """What was rounded to bf16 already: weights and biases of layers, and the last input."""
+
+    def __init__(self) -> None:
+        self.weights: dict[nn.Linear, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._last: tuple[torch.Tensor, int, torch.Tensor] | None = None
+
+    def input(self, states: torch.Tensor) -> torch.Tensor:
+        """The input of a layer in bf16. Queries, keys and values have the same one, which is rounded once."""
+        if states.dtype == torch.bfloat16:
+            return states
+        if self._last is None or self._last[0] is not states or self._last[1] != states._version:
+            self._last = states, states._version, states.bfloat16()
+        return self._last[2]
+
+    def clear(self) -> None:
+        """Let go of all."""
+        self.weights.clear()
+        self._last = None
 
 
 @contextmanager
@@ -31,7 +49,7 @@ def quick_products(model: nn.Module) -> Iterator[None]:
     modules = list(model.modules()) if _has_product() else []
     alone = [(module, module, "none") for module in modules if isinstance(module, nn.Linear) and _is_plain(module)]
     both = [(module, layer, "gelu") for module in modules if (layer := _before_gelu(module)) is not None]
-    rounded: Rounded = {}
+    rounded = Rounded()
     for module, layer, inside in (*alone, *both):
         module.forward = partial(_forward, layer, rounded, module.forward, inside)
     try:
@@ -82,9 +100,9 @@ def _forward(
     known = known and input.is_contiguous()  # torch's layer rounds twice where it is not
     if torch.is_grad_enabled() or not known or not _in_bf16() or torch.compiler.is_compiling():
         return own(input)
-    if layer not in rounded:
-        rounded[layer] = (layer.weight.bfloat16().contiguous(), layer.bias.bfloat16().contiguous())
-    return _product(input.bfloat16(), *rounded[layer], inside)
+    if layer not in rounded.weights:
+        rounded.weights[layer] = (layer.weight.bfloat16().contiguous(), layer.bias.bfloat16().contiguous())
+    return _product(rounded.input(input), *rounded.weights[layer], inside)
 
 
 def _in_bf16() -> bool:
