@@ -222,6 +222,28 @@ def test_the_trial_leaves_the_model_as_it_was(folders: dict[str, Path]) -> None:
     assert all(torch.equal(weight, before[name]) for name, weight in opened.model.state_dict().items())
 
 
+@pytest.mark.parametrize("learning", [True, False])
+@pytest.mark.parametrize("name", ["bert", "xlm-roberta", "modernbert"])
+def test_filler_changes_nothing(name: str, learning: bool, folders: dict[str, Path]) -> None:
+    opened, setting = opened_for(folders[name], tagging)
+    opened.model.double()
+    weights = [weight for weight in opened.model.parameters() if weight.requires_grad]
+    found = []
+    for fill in (0, 64):
+        batch = pad(
+            features_of(setting, tagging), pad_id=setting.tokenizer.pad_token_id, packing=True, fill=fill
+        )  # fmt: skip
+        assert batch.packing is not None
+        assert (len(batch.packing.places) > int(batch.mask.sum())) == (fill > 0)
+        with torch.set_grad_enabled(learning):
+            scores = Reader(opened.model, "packed").scores(tagging, batch, setting)
+        there = scores[batch.mask.bool()]
+        slopes = torch.autograd.grad(there.square().sum(), weights, allow_unused=True) if learning else ()
+        found.append([there.detach(), *(slope for slope in slopes if slope is not None)])
+    for plain, filled in zip(*found, strict=True):
+        torch.testing.assert_close(plain, filled, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("name", ["bert", "xlm-roberta", "modernbert"])
 def test_steps_laid_out_for_recording_teach_the_same(name: str, folders: dict[str, Path]) -> None:
     """What a GPU would record, run as it is: rows are filled up with tokens that must teach nothing."""

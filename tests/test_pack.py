@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from xbench.kinds import IGNORE, Feature
-from xbench.pack import by_length, pad
+from xbench.pack import by_length, fill_of, pad
 
 
 def feature(length: int, example: int = 0, target: object = None, *, typed: bool = False) -> Feature:
@@ -66,3 +66,28 @@ def test_batches_by_length_hold_all_features_once_within_the_budget() -> None:
 def test_a_feature_longer_than_the_budget_is_read_alone() -> None:
     assert list(by_length([feature(5), feature(300)], 128)) == [[1], [0]]
     assert list(by_length([], 128)) == []
+
+
+def test_a_row_is_filled_up_with_tokens_that_belong_nowhere() -> None:
+    features = [feature(5), feature(9), feature(5)]
+    plain, filled = (pad(features, pad_id=0, packing=True, fill=fill).packing for fill in (0, 16))
+    assert plain is not None
+    assert filled is not None
+    assert (len(plain.places), len(filled.places)) == (19, 32)
+    assert torch.equal(plain.places, filled.places[:19])
+    assert set(filled.places[19:].tolist()) == {3 * 9}, "the place behind the grid"
+    assert filled.runs == plain.runs == ((1, 9), (2, 5))
+    assert filled.starts.tolist() == [*plain.starts.tolist(), 32]
+    assert (plain.filled, filled.filled) == (False, True)
+
+
+def test_a_row_that_is_full_gets_no_filler() -> None:
+    packing = pad([feature(8), feature(8)], pad_id=0, packing=True, fill=16).packing
+    assert packing is not None
+    assert len(packing.places) == 16
+    assert packing.starts.tolist() == [0, 8, 16, 16]
+
+
+def test_rows_are_filled_up_where_lengths_cost_time() -> None:
+    assert fill_of(torch.device("cpu"), half=True) > 1
+    assert fill_of(torch.device("cpu"), half=False) == fill_of(torch.device("cuda"), half=True) == 0

@@ -65,6 +65,24 @@ def test_bf16_is_near_fp32_and_comes_as_float32(tmp_path: Path) -> None:
     assert {p.dtype for p in opened.model.parameters()} == {torch.float32}
 
 
+def test_wide_encoders_read_fewer_tokens_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, setting = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
+    features = kind.encode(pairs(30), setting, training=False)
+    read: list[int] = []
+
+    def watched(model: Any, batch: Batch, setting: Setting) -> torch.Tensor:
+        read.append(batch.ids.numel())
+        return torch.zeros(len(batch.ids), 2)
+
+    # 150 tokens whose numbers between the layers of a feed-forward, in float32, are that large; twice as many in bf16.
+    monkeypatch.setattr("xbench.predict.LARGEST", 150 * 4 * 4 * opened.model.config.hidden_size)
+    for precision, most in (("fp32", 150), ("bf16", 300)):
+        read.clear()
+        predict(opened, changed(kind, forward=watched), features, setting, device="cpu", precision=precision)
+        assert most / 2 < max(read) <= most
+        assert len(read) > 1
+
+
 def test_no_features_no_scores(tmp_path: Path) -> None:
     opened, setting = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
     assert predict(opened, kind, [], setting, device="cpu", precision="fp32") == []
