@@ -31,7 +31,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr
 
 
-def test_help_has_examples_and_names_every_verb() -> None:
+def test_help_has_examples_and_names_every_verb(call: Callable[..., tuple[int, str, str]]) -> None:
     said = xbench("--help").stdout
     verbs = (
         "run", "board", "tasks", "encoders", "suites", "recipes", "languages", "pretrain", "mirror", "doctor", "verify",
@@ -40,7 +40,7 @@ def test_help_has_examples_and_names_every_verb() -> None:
     )  # fmt: skip
     for verb in verbs:
         assert verb in said
-        help_text = xbench(verb, "--help").stdout
+        help_text = call(verb, "--help")[1]
         assert "Example" in help_text, verb
         assert "xbench" in help_text, verb
 
@@ -101,22 +101,31 @@ def test_a_run_is_shown_recorded_and_not_repeated(
     assert "toy-pairs" in xbench("board", "--board", tmp_path / "board", columns=60).stdout
 
 
-def test_wrong_calls_end_with_one_message(checkpoint: Callable[[str], Path], toy_mirror: Path, tmp_path: Path) -> None:
+def test_wrong_calls_end_with_one_message(
+    checkpoint: Callable[[str], Path], toy_mirror: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    def wrong(*words: object) -> str:
+        code, out, err = call(*words)
+        assert (code, out) == (2, "")
+        return err
+
     good = checkpoint("bert")
     base = ("run", "--recipe", toy.RECIPE, "--data", toy_mirror, "--board", tmp_path / "board")
     pairs = ("--task", toy.TASKS["pairs"])
-    assert "did you mean xnli" in refused(xbench(*base, "--encoder", good, "--task", "xnil"))
-    assert "no checkpoint folder" in refused(xbench(*base, "--encoder", tmp_path / "absent", *pairs))
+    misspelt = (*base, "--encoder", good, "--task", "xnil")
+    assert "did you mean xnli" in refused(xbench(*misspelt))
+    assert "did you mean xnli" in wrong(*misspelt)
+    assert "no checkpoint folder" in wrong(*base, "--encoder", tmp_path / "absent", *pairs)
     (tmp_path / "empty").mkdir()
-    assert "config.json" in refused(xbench(*base, "--encoder", tmp_path / "empty", *pairs))
-    assert "'sw'" in refused(xbench(*base, "--encoder", good, *pairs, "--languages", "sw"))
+    assert "config.json" in wrong(*base, "--encoder", tmp_path / "empty", *pairs)
+    assert "'sw'" in wrong(*base, "--encoder", good, *pairs, "--languages", "sw")
     (tmp_path / "file").write_text("")
-    assert "--board" in refused(xbench(*base[:5], "--board", tmp_path / "file", "--encoder", good, *pairs))
-    assert "--encoder" in refused(xbench(*base, *pairs))
-    assert "--task" in refused(xbench(*base, "--encoder", good))
-    assert "--seeds" in refused(xbench(*base, "--encoder", good, *pairs, "--seeds", 2, "--seed", 1))
-    assert "no board" in refused(xbench("board", "--board", tmp_path / "nowhere"))
-    assert "No such option" in refused(xbench("run", "--colour"))
+    assert "--board" in wrong(*base[:5], "--board", tmp_path / "file", "--encoder", good, *pairs)
+    assert "--encoder" in wrong(*base, *pairs)
+    assert "--task" in wrong(*base, "--encoder", good)
+    assert "--seeds" in wrong(*base, "--encoder", good, *pairs, "--seeds", 2, "--seed", 1)
+    assert "no board" in wrong("board", "--board", tmp_path / "nowhere")
+    assert "No such option" in wrong("run", "--colour")
 
 
 def test_a_corrupt_file_of_the_data_ends_with_one_message(checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
