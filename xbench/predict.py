@@ -2,8 +2,8 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -71,6 +71,20 @@ def predict(
     batches = list(by_length(share, tokens_per_batch or _tokens_at_once(model, device, precision)))
     # Shares of the weights are gathered in every pass: who has fewer batches reads on in vain.
     in_vain = max(crew.gather(len(batches))) - len(batches) if crew.sharded else 0
+    with _scoring(model, device, precision):
+        own = reads.all(share, batches, progress)
+        for _ in range(in_vain):
+            reads.scores(features[-1:])
+    scores: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(features)
+    for place, row in zip(places, crew.whole(own), strict=True):
+        scores[place] = row
+    _check(scores)
+    return scores
+
+
+@contextmanager
+def _scoring(model: PreTrainedModel, device: torch.device, precision: str) -> Iterator[None]:
+    """Have the model score, without dropout and gradients, and leave it in the mode it was in."""
     training = model.training
     model.train(False)
     try:
@@ -80,16 +94,9 @@ def predict(
             torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
             quick_products(model) if precision == "bf16" else nullcontext(),
         ):
-            own = reads.all(share, batches, progress)
-            for _ in range(in_vain):
-                reads.scores(features[-1:])
+            yield
     finally:
         model.train(training)
-    scores: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(features)
-    for place, row in zip(places, crew.whole(own), strict=True):
-        scores[place] = row
-    _check(scores)
-    return scores
 
 
 def _tokens_at_once(model: PreTrainedModel, device: torch.device, precision: str) -> int:
