@@ -18,7 +18,7 @@ import torch
 from benchmarks import ours, parity, peers
 from benchmarks.protocol import WORDS, hours
 from benchmarks.shapes import SHAPES, VOCABULARY, Work, opened, work
-from benchmarks.turns import Loop, Ratio, in_turn, state_bytes, stepping, timed
+from benchmarks.turns import Loop, Ratio, close, in_turn, state_bytes, stepping, timed
 from xbench.kinds import Feature
 
 MODELS = ("4 × 256", "2 × 768")
@@ -163,8 +163,7 @@ def fine_tuned(
     sides |= {one: ours.training(opened(name, some), some, precision=one, turn=turn) for one in precisions}
     kept = {one: _kept(side) for one, side in sides.items()}
     took = in_turn({one: side.turn for one, side in sides.items()}, rounds, warm=0)
-    for side in sides.values():
-        side.close()
+    close(sides.values())
     return took, kept
 
 

@@ -20,7 +20,7 @@ import torch
 from benchmarks import ours, peers
 from benchmarks.protocol import DEV, WORDS, hours
 from benchmarks.shapes import SHAPES, Work, again, opened, work
-from benchmarks.turns import Loop, Ratio, in_turn, state_bytes, stepping, timed, waited_for
+from benchmarks.turns import Loop, Ratio, close, in_turn, state_bytes, stepping, timed, waited_for
 from xbench.opening import Opened
 
 SEEN = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "h200.md"
@@ -130,8 +130,7 @@ def _fine_tuned(
         state = state or kept
     took = in_turn({side: loop.turn for side, loop in sides.items()}, size.rounds, warm=0)
     paths = ours.paths()
-    for loop in sides.values():
-        loop.close()
+    close(sides.values())
     sides.clear()
     gc.collect()
     return took, peaks, paths, state

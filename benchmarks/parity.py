@@ -13,12 +13,12 @@ from transformers import PreTrainedModel
 
 from benchmarks import ours, peers
 from benchmarks.shapes import SHAPES, Shape, Work, opened
-from benchmarks.turns import Loop, in_turn, saved_bytes, timed
+from benchmarks.turns import Loop, close, in_turn, saved_bytes, timed
 from xbench.kinds import Batch, Feature, Setting
 from xbench.kinds.pairs import Pairs
 from xbench.layouts import Reader
 from xbench.opening import Opened
-from xbench.pack import pad
+from xbench.pack import fill_of, pad
 from xbench.stepping.vocabulary import clip_gradients
 
 SMALLEST = Shape(1, 16, 1, 500)
@@ -69,12 +69,13 @@ def activations(name: str, work: Work, rows: int) -> dict[str, float]:
     encoder, features = opened(name, work), work.train[:rows]
     encoder.model.train()
     theirs = saved_bytes(encoder.model, lambda: peers.loss_of(encoder, peers.as_rows(features, work, padded=True)))
-    batch = pad(features, pad_id=work.setting.tokenizer.pad_token_id, packing=True)
     shares = {}
     for precision in ("fp32", "bf16"):
+        half, pad_id = precision == "bf16", work.setting.tokenizer.pad_token_id
         reads = ours.reader(encoder, work, precision=precision)
+        batch = pad(features, pad_id=pad_id, packing=True, fill=fill_of(torch.device("cpu"), half=half))
 
-        def loss(reads: Reader = reads, half: bool = precision == "bf16") -> torch.Tensor:
+        def loss(reads: Reader = reads, batch: Batch = batch, half: bool = half) -> torch.Tensor:
             with torch.autocast("cpu", torch.bfloat16, enabled=half):
                 scores = reads.scores(work.kind, batch, work.setting)
             mean: torch.Tensor = work.kind.loss(scores.float(), batch).mean()
@@ -136,8 +137,7 @@ def overhead(work: Work, *, turn: int = 200, rounds: int = 15) -> list[float]:
     mine = ours.training(_light(light), light, precision="fp32", turn=turn, layout="padded")
     bare = Loop(lambda pause: _bare(_light(light), light, turn, pause))
     took = in_turn({"ours": lambda: _busy(mine), "bare": lambda: _busy(bare)}, rounds, warm=2)
-    mine.close()
-    bare.close()
+    close([mine, bare])
     torch.set_num_threads(threads)
     return [(one - other) / turn for one, other in zip(took["ours"], took["bare"], strict=True)]
 

@@ -1,7 +1,7 @@
 """Loops that take turns on one thread: each stands still between its turns, and stays warm."""
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -28,22 +28,40 @@ class Loop:
         """Let it run to its next pause; seconds. Raises what the loop raised."""
         waited_for()
         began = perf_counter()
-        self._own.switch()
+        with _kept():
+            self._own.switch()
         if self._own.dead:
             raise RuntimeError("the loop ended by itself: give it more steps to take")
         return perf_counter() - began
 
     def close(self) -> None:
         """End it; it cleans up."""
-        self._own.throw()
+        with _kept():
+            self._own.throw()
+
+
+def close(loops: Iterable[Loop]) -> None:
+    """End them all, the last one first: what they changed for the process is put back as it was before them."""
+    for loop in reversed(list(loops)):
+        loop.close()
 
 
 def _pause() -> None:
     waited_for()
-    stream = torch.cuda.current_stream() if torch.cuda.is_available() else None
-    getcurrent().parent.switch()
-    if stream is not None:
-        torch.cuda.set_stream(stream)  # the thread's: others that had their turn have left theirs
+    with _kept():
+        getcurrent().parent.switch()
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """Leave what torch keeps for a thread as it is, whatever runs on it meanwhile."""
+    grad, stream = torch.is_grad_enabled(), torch.cuda.current_stream() if torch.cuda.is_available() else None
+    try:
+        yield
+    finally:
+        torch.set_grad_enabled(grad)
+        if stream is not None:
+            torch.cuda.set_stream(stream)
 
 
 def waited_for() -> None:

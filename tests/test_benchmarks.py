@@ -1,6 +1,7 @@
 """The frame of the benchmarks: both sides run, on the same rows, and say what they are. No test looks at time."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import torch
 
 from benchmarks import cpu, gpu, growth, ours, parity, peers
 from benchmarks.shapes import SHAPES, VOCABULARY, Work, again, opened, work
-from benchmarks.turns import Loop, Ratio, in_turn, saved_bytes, state_bytes, stepping
+from benchmarks.turns import Loop, Ratio, close, in_turn, saved_bytes, state_bytes, stepping
+from xbench import fit
 from xbench.kinds import Batch
 from xbench.kinds.pairs import Pairs
 
@@ -179,18 +181,49 @@ def test_loops_take_turns_and_end() -> None:
 
     loops = {name: Loop(lambda pause, name=name: body(name, pause)) for name in "ab"}
     took = in_turn({name: loop.turn for name, loop in loops.items()}, rounds=2)
-    for loop in loops.values():
-        loop.close()
-    assert said == ["a0", "b0", "a1", "b1", "a2", "b2", "a over", "b over"]
+    close(loops.values())
+    assert said == ["a0", "b0", "a1", "b1", "a2", "b2", "b over", "a over"], "what began last ends first"
     assert [len(seconds) for seconds in took.values()] == [2, 2]
+
+
+def test_what_torch_keeps_for_a_thread_stays_with_each_loop() -> None:
+    seen: list[tuple[str, bool]] = []
+
+    def without(pause: Callable[[], None]) -> None:
+        with torch.no_grad():
+            for _ in range(3):
+                pause()
+                seen.append(("without", torch.is_grad_enabled()))
+
+    def plain(pause: Callable[[], None]) -> None:
+        for _ in range(3):
+            pause()
+            seen.append(("plain", torch.is_grad_enabled()))
+
+    loops = [Loop(without), Loop(plain)]
+    for _ in range(2):
+        for loop in loops:
+            loop.turn()
+            assert torch.is_grad_enabled()
+    close(loops)
+    assert seen == [("without", False), ("plain", True)]
+    assert torch.is_grad_enabled()
+
+
+def test_sides_leave_the_loop_of_fine_tuning_as_it_was(some: Work) -> None:
+    looked = fit.LOOK
+    cpu.fine_tuned("tiny", some, ("fp32", "bf16"), turn=1, rounds=1)
+    assert looked == fit.LOOK
 
 
 def test_a_loop_that_fails_or_ends_says_so() -> None:
     def fails(_: object) -> None:
         raise ValueError("out of order")
 
+    failed = Loop(fails)
     with pytest.raises(ValueError, match="out of order"):
-        Loop(fails).turn()
+        failed.turn()
+    failed.close()
     with pytest.raises(RuntimeError, match="more steps"):
         Loop(lambda _: None).turn()
 

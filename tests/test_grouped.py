@@ -66,7 +66,7 @@ def test_dropout_leaves_the_mean() -> None:
     assert float(many.std(0).mean()) > 0.1
 
 
-def test_bf16_is_the_same_but_for_rounding_and_autocast_changes_nothing() -> None:
+def test_bf16_is_the_same_but_for_rounding() -> None:
     lengths = [40, 31, 12, 12, 3]
     rows = drawn(lengths)
     exact = grouped_attention(rows, Groups.of(runs(lengths), HEADS, torch.float64), 1.0, 0.0, None)
@@ -75,8 +75,20 @@ def test_bf16_is_the_same_but_for_rounding_and_autocast_changes_nothing() -> Non
     rounded = grouped_attention(halves, groups, 1.0, 0.0, None)
     assert rounded.dtype == torch.bfloat16
     assert float(((rounded - exact).norm() / exact.norm()).detach()) < 0.01
+
+
+def test_autocast_changes_nothing() -> None:
+    lengths = [9, 4, 4]
+    rows, groups = drawn(lengths, torch.float32), Groups.of(runs(lengths), HEADS, torch.float32)
+    plain = grouped_attention(rows, groups, 1.0, 0.0, None)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(rounded, grouped_attention(halves, groups, 1.0, 0.0, None))
+        assert torch.equal(plain, grouped_attention(rows, groups, 1.0, 0.0, None))
+
+
+def test_in_bf16_groups_have_few_lengths() -> None:
+    lengths = [37, 35, 22, 21, 13, 11, 6, 5]
+    assert [longest for _, longest in Groups.of(runs(lengths), HEADS, torch.bfloat16).shapes] == [40, 24, 16, 8]
+    assert [longest for _, longest in Groups.of(runs(lengths), HEADS, torch.float32).shapes] == [37, 22, 13, 6]
 
 
 def test_there_is_little_padding() -> None:

@@ -223,6 +223,42 @@ def test_the_trial_leaves_the_model_as_it_was(folders: dict[str, Path]) -> None:
 
 
 @pytest.mark.parametrize("learning", [True, False])
+def test_queries_and_keys_that_positions_made_float32_are_rounded_under_autocast(learning: bool) -> None:
+    """As torch's own attention does; encoders with rotary positions hand them over so."""
+    packing = pad([Feature(np.arange(length), None, 0) for length in (9, 5, 5)], pad_id=0, packing=True).packing
+    torch.manual_seed(1)
+    query, key, value = (torch.randn(1, 2, 19, 8) for _ in range(3))
+    halves = (query.bfloat16(), key.bfloat16(), value.bfloat16())
+    with torch.set_grad_enabled(learning), torch.autocast("cpu", torch.bfloat16):
+        given, plain = (
+            attention.packed_attention(torch.nn.Identity(), *states, None, packing=packing)[0]
+            for states in ((query.requires_grad_(learning), key, halves[2]), halves)
+        )
+    assert given.dtype == torch.bfloat16
+    assert given.requires_grad == learning
+    torch.testing.assert_close(given, plain, rtol=0.02, atol=0.02)
+
+
+def test_in_bf16_on_a_cpu_rows_are_filled_up_in_training_and_scoring(folders: dict[str, Path]) -> None:
+    opened, setting = opened_for(folders["bert"], pairing)
+    items = [(one,) for one in features_of(setting, pairing)]
+    reader = Reader(opened.model, "packed")
+    read: list[int] = []
+    for half in (False, True):
+        batch = Stepper(reader, pairing, setting, device=CPU, half=half).batch(items)
+        assert batch.packing is not None
+        read.append(len(batch.packing.places))
+        watched = changed(pairing, forward=lambda model, batch, _: read.append(len(batch.packing.places)) or batch.mask)
+        predict(
+            opened, watched, [one for (one,) in items], setting, device="cpu", precision="bf16" if half else "fp32",
+            reader=reader,
+        )  # fmt: skip
+    plain = sum(len(one.ids) for (one,) in items)
+    assert read == [plain, plain, *2 * (-(-plain // 64) * 64,)]
+    assert plain % 64
+
+
+@pytest.mark.parametrize("learning", [True, False])
 @pytest.mark.parametrize("name", ["bert", "xlm-roberta", "modernbert"])
 def test_filler_changes_nothing(name: str, learning: bool, folders: dict[str, Path]) -> None:
     opened, setting = opened_for(folders[name], tagging)

@@ -25,13 +25,13 @@ class Packing:
     order: torch.Tensor
     """(sequences,): index in the batch of each sequence in the row."""
     places: torch.Tensor
-    """(tokens,): place of each token in the padded batch, flattened."""
+    """(tokens,): place of each token in the padded batch, flattened; behind its last one for filler."""
     positions: torch.Tensor
     """(tokens,): place in its own sequence, from 0."""
     runs: tuple[tuple[int, int], ...]
     """(how many sequences, their length): those of equal length stand together. Filler is in none."""
     starts: torch.Tensor
-    """(sequences + 1,) int32: where each sequence begins in the row, and where the last one ends."""
+    """(sequences + 1,) int32: where each sequence begins in the row, and where the last one ends; filler is one more."""
     longest: int
     """Tokens of the longest sequence, or any bound on it."""
     filled: bool = False
@@ -64,12 +64,16 @@ def packed_attention(
     `query`, `key` and `value` have shape (1, heads, tokens, width). Gives (1, tokens, heads, width), and no weights.
     `sliding_window` is transformers': tokens less than so many places apart see each other.
     """
+    kind = query.device.type
+    if torch.is_autocast_enabled(kind):
+        # Rotary positions make float32 of queries and keys; torch's own attention is told by autocast to round them.
+        query, key, value = (states.to(torch.get_autocast_dtype(kind)) for states in (query, key, value))
     rows = tuple(states[0].transpose(0, 1) for states in (query, key, value))
     if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16):
         return _in_one_kernel(rows, packing, scaling, dropout, sliding_window)[None], None
     if query.is_cuda and torch.cuda.is_current_stream_capturing():
         raise RuntimeError("attention in float32 reads lengths that a recorded step cannot know")
-    if query.requires_grad and not query.is_cuda:
+    if kind == "cpu" and torch.is_grad_enabled() and any(states.requires_grad for states in rows):
         groups = packing.groups(query.shape[1], query.dtype)
         scale = query.shape[-1] ** -0.5 if scaling is None else scaling
         return grouped_attention(rows, groups, scale, dropout, sliding_window)[None], None

@@ -5,7 +5,7 @@ group is a few products of matrices, and what is done to each number is done to 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,9 @@ NEVER = -1e30
 GROUPS = 4
 """More of them are less padding and more calls."""
 
-
 EVEN = 4
-"""Tokens that the longest sequence of a group is filled up to a multiple of in bf16, where every new shape of a product
-costs time."""
+"""Tokens that the longest sequence of a group is filled up to a multiple of in bf16: oneDNN makes code for every shape
+of a product that it has not met."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +39,7 @@ class Groups:
     """(tokens × heads,): where each of the row's stands."""
     beyond: tuple[torch.Tensor, ...]
     """(sequences × heads, 1, longest) of each group, in the row's type: NEVER where there is padding, 0 elsewhere."""
+    _beyond_windows: dict[int, list[torch.Tensor]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, runs: Sequence[tuple[int, int]], heads: int, dtype: torch.dtype) -> "Groups":
@@ -87,12 +87,16 @@ class Groups:
         parts = torch.split(weights, [number * longest**2 for number, longest in self.shapes])
         return [part.view(number, *2 * (longest,)) for part, (number, longest) in zip(parts, self.shapes, strict=True)]
 
-    def hidden(self, window: int | None) -> list[torch.Tensor]:
+    def hidden(self, window: int | None) -> Sequence[torch.Tensor]:
         """What is added to the weights of each group before the softmax."""
-        return [
-            own if window is None or own.shape[-1] <= window else own.masked_fill(~near(own.shape[-1], window), NEVER)
-            for own in self.beyond
-        ]
+        if window is None:
+            return self.beyond
+        if window not in self._beyond_windows:
+            self._beyond_windows[window] = [
+                own if own.shape[-1] <= window else own.masked_fill(~near(own.shape[-1], window), NEVER)
+                for own in self.beyond
+            ]
+        return self._beyond_windows[window]
 
     @property
     def weights(self) -> int:

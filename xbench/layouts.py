@@ -20,7 +20,7 @@ from xbench.attention import PACKED, Packing
 from xbench.errors import BadOption, DoesNotFit
 from xbench.kinds import Batch, Feature, Kind, Setting
 from xbench.opening import Opened, blocks_of, first_position
-from xbench.pack import out_of_memory, pad
+from xbench.pack import fill_of, out_of_memory, pad
 
 Layout: TypeAlias = Literal["packed", "parts", "padded"]
 
@@ -87,8 +87,7 @@ def reader_of(
     plain, whys = Reader(opened.model), list[str]()
     if wanted == "padded":
         return plain
-    features = _made_up(setting)
-    batch = pad(features, pad_id=setting.tokenizer.pad_token_id, device=device, packing=True)
+    features, pad_id = _made_up(setting), setting.tokenizer.pad_token_id
     halves: tuple[bool, ...] = (False, True) if half else (False,)
     if half and isinstance(opened.model, FSDPModule):
         halves = (True,)  # weights that processes share out are rounded on their way
@@ -99,6 +98,7 @@ def reader_of(
     for layout in layouts:
         why = _cannot(opened.model, layout)
         for lower in halves:
+            batch = pad(features, pad_id=pad_id, device=device, packing=True, fill=fill_of(device, half=lower))
             why = why or _differs(Reader(opened.model, layout), plain, kind, batch, setting, half=lower)
         if not why:
             return Reader(opened.model, layout, "; ".join(whys))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
+from weakref import ReferenceType, ref
 
 import torch
 from torch import nn
@@ -21,14 +22,14 @@ class Rounded:
 
     def __init__(self) -> None:
         self.weights: dict[nn.Linear, tuple[torch.Tensor, torch.Tensor]] = {}
-        self._last: tuple[torch.Tensor, int, torch.Tensor] | None = None
+        self._last: tuple[ReferenceType[torch.Tensor], int, torch.Tensor] | None = None
 
     def input(self, states: torch.Tensor) -> torch.Tensor:
         """The input of a layer in bf16. Queries, keys and values have the same one, which is rounded once."""
-        if states.dtype == torch.bfloat16:
-            return states
-        if self._last is None or self._last[0] is not states or self._last[1] != states._version:
-            self._last = states, states._version, states.bfloat16()
+        if states.dtype == torch.bfloat16 or states.is_inference():  # which does not tell when it was changed
+            return states.bfloat16()
+        if self._last is None or self._last[0]() is not states or self._last[1] != states._version:
+            self._last = ref(states), states._version, states.bfloat16()
         return self._last[2]
 
     def clear(self) -> None:
