@@ -31,7 +31,7 @@ class Packing:
     runs: tuple[tuple[int, int], ...]
     """(how many sequences, their length): those of equal length stand together. Filler is in none."""
     starts: torch.Tensor
-    """(sequences + 1,) int32: where each sequence begins in the row, and where the last one ends; filler is one more."""
+    """(sequences + 1,) int32: where each sequence begins in the row, and where the last one ends, and the filler."""
     longest: int
     """Tokens of the longest sequence, or any bound on it."""
     filled: bool = False

@@ -16,6 +16,7 @@ from xbench.dropout import quick_dropout
 from xbench.errors import BadOption, Diverged, XbenchError
 from xbench.kinds import Feature, Kind, Setting
 from xbench.layouts import Reader
+from xbench.logits import exact_logits
 from xbench.opening import Opened, put_on
 from xbench.recipe import Recipe
 from xbench.selection import SOURCE_DEV, Jury
@@ -209,6 +210,7 @@ def _steps(training: Training, terms: _Terms, talks: Callable[[], bool]) -> Gene
     with (
         _learning(model, frozen=recipe.method == "frozen-embeddings"),
         quick_dropout(model) if terms.device.type == "cpu" else nullcontext(),
+        exact_logits(model) if terms.precision == "bf16" else nullcontext(),
         compact(model, _read(training)) as vocabulary,
     ):
         stepper = _stepper(training, terms)(

@@ -14,6 +14,7 @@ from xbench.crew import ALONE, Crew
 from xbench.errors import DoesNotFit, ScoringError
 from xbench.kinds import Feature, Kind, Setting
 from xbench.layouts import Reader
+from xbench.logits import exact_logits
 from xbench.opening import Opened, put_on
 from xbench.pack import by_length, fill_of, out_of_memory, pad
 from xbench.rounding import quick_products
@@ -92,6 +93,7 @@ def _scoring(model: PreTrainedModel, device: torch.device, precision: str) -> It
         with (
             torch.no_grad(),
             torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
+            exact_logits(model) if precision == "bf16" else nullcontext(),
             quick_products(model) if precision == "bf16" else nullcontext(),
         ):
             yield
