@@ -169,20 +169,22 @@ def test_no_room_for_checkpoints_says_where_there_could_be(
 
 
 def test_bf16_computes_in_bf16_and_keeps_float32_weights(bert: Path) -> None:
-    seen: set[torch.dtype] = set()
+    seen: dict[str, set[torch.dtype]] = {"logits": set(), "states": set()}
 
     def forward(model: Any, batch: Batch, setting: Setting) -> torch.Tensor:
         scores = kind.forward(model, batch, setting)
-        seen.add(scores.dtype)
+        seen["logits"].add(scores.dtype)
         return scores
 
     opened, setting = set_up(bert, kind, LABELS)
+    layer = opened.model.get_submodule("bert.encoder.layer.0.intermediate.dense")
+    layer.register_forward_hook(lambda layer, given, states: seen["states"].add(states.dtype))
     losses: list[float] = []
     train(
         opened, setting, using=changed(kind, forward=forward), precision="bf16",
         progress=lambda step, steps, loss: losses.append(loss),
     )  # fmt: skip
-    assert seen == {torch.bfloat16}
+    assert seen == {"logits": {torch.float32}, "states": {torch.bfloat16}}
     assert {parameter.dtype for parameter in opened.model.parameters()} == {torch.float32}
     assert losses[-1] < 0.7 * losses[0]
 
