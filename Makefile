@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 .PHONY: demo serve test check bench clean help
 
 help:
-	@echo "make demo    install into $(VENV), run the mini suite, print the board (about 5 minutes)"
+	@echo "make demo    install into $(VENV), run the mini suite, print the board (5 to 8 minutes)"
 	@echo "make serve   install into $(VENV), open the leaderboard page at http://127.0.0.1:8501"
 	@echo "make test    install into $(VENV), run the tests"
 	@echo "make check   ruff, mypy --strict, import floors"
