@@ -244,8 +244,8 @@ def _notes(works: Mapping[str, Work], further: Sequence[str]) -> str:
         f"would be, in float32 and bf16, {', '.join(further)} as fast, by the time that AdamW takes for the others.",
         "- Harness overhead is the time of a step of our loop beyond that of the same model calls on batches that are "
         "laid out alike, on one thread.",
-        "- Laying a batch out is some forty calls of numpy on small arrays, more slowly where a model has just filled "
-        "the caches (0.07 ms in a fresh process); a step of 4 × 256 takes several hundred times as long.",
+        "- The input pipeline's time goes into some forty calls of numpy on small arrays, with the caches as a model "
+        "has left them.",
         f"- {WORDS.rpartition('.')[0]}.",
         f"- torch uses {torch.get_num_threads()} threads.",
     ))  # fmt: skip

@@ -10,7 +10,6 @@ one seed. The suite's encoder is 128 wide: by itself it would train in float32 o
 import statistics
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
 
 import xbench
 from xbench.recipe import Precision
@@ -23,9 +22,9 @@ COLUMNS = ("task", "seeds", "float32", "bf16", "difference, points", "its standa
 Scores = dict[str, dict[int, float]]
 
 
-def report(*tasks: str) -> str:
-    """Run the suite, or these tasks of it, twice, and compare. The whole takes half an hour on two cores."""
-    whole, half = scores("fp32", tasks), scores("bf16", tasks)
+def report() -> str:
+    """Run the suite twice, and compare. It takes half an hour on two cores."""
+    whole, half = scores("fp32"), scores("bf16")
     lines, apart = [], dict[str, list[float]]()
     for task, seeds in whole.items():
         apart[task] = [100 * (half[task][seed] - seeds[seed]) for seed in sorted(seeds)]
@@ -48,12 +47,11 @@ def report(*tasks: str) -> str:
     ))  # fmt: skip
 
 
-def scores(precision: Precision, tasks: Sequence[str] = ()) -> Scores:
+def scores(precision: Precision) -> Scores:
     """Task -> seed -> mean over languages, 0..1."""
     found: Scores = defaultdict(dict)
     with tempfile.TemporaryDirectory(prefix="xbench-precision-") as board:
-        wanted: dict[str, object] = {"tasks": tasks, "recipe": "mini"} if tasks else {"suite": "mini"}
-        outcome = xbench.run("mini", seeds=SEEDS, precision=precision, device="cpu", board=board, **wanted)
+        outcome = xbench.run("mini", suite="mini", seeds=SEEDS, precision=precision, device="cpu", board=board)
     if outcome.failed:
         raise SystemExit(f"runs failed: {'; '.join(one.why for one in outcome.failed)}")
     for _, record in outcome.ran:

@@ -9,7 +9,8 @@ from functools import partial
 
 import torch
 from torch import nn
-from torch.nn import functional
+
+from xbench.forwards import is_plain, replaced
 
 LEVELS = 2**16
 """Probabilities are multiples of one part in so many."""
@@ -17,8 +18,6 @@ LEVELS = 2**16
 
 def dropout(states: torch.Tensor, probability: float) -> torch.Tensor:
     """Each number 0 with this probability, else scaled up so that its mean stays. Draws from torch's generator."""
-    if states.is_cuda:
-        return functional.dropout(states, probability)
     mask = kept(states, probability)
     return states if mask is None else states * mask
 
@@ -37,18 +36,9 @@ def kept(states: torch.Tensor, probability: float) -> torch.Tensor | None:
 @contextmanager
 def quick_dropout(model: nn.Module) -> Iterator[None]:
     """Have a model's dropout layers drop so; other classes, and those that change their input, stay."""
-    layers = [module for module in model.modules() if isinstance(module, nn.Dropout) and _plain(module)]
-    for layer in layers:
-        layer.forward = partial(_forward, layer)  # type: ignore[method-assign]
-    try:
+    layers = [module for module in model.modules() if is_plain(module, nn.Dropout) and not module.inplace]
+    with replaced({layer: partial(_forward, layer) for layer in layers}):
         yield
-    finally:
-        for layer in layers:
-            del layer.forward
-
-
-def _plain(module: nn.Dropout) -> bool:
-    return type(module) is nn.Dropout and not module.inplace and "forward" not in vars(module)
 
 
 def _forward(layer: nn.Dropout, input: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,8 @@ from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from xbench.forwards import is_plain, replaced
+
 
 @contextmanager
 def exact_logits(model: PreTrainedModel) -> Iterator[None]:
@@ -22,18 +24,10 @@ def exact_logits(model: PreTrainedModel) -> Iterator[None]:
     layers = [
         module
         for module in model.modules()
-        if type(module) is nn.Linear
-        and module not in encoder
-        and module.out_features in narrow
-        and "forward" not in vars(module)
+        if is_plain(module, nn.Linear) and module not in encoder and module.out_features in narrow
     ]
-    for layer in layers:
-        layer.forward = partial(_exactly, layer)  # type: ignore[method-assign]
-    try:
+    with replaced({layer: partial(_exactly, layer) for layer in layers}):
         yield
-    finally:
-        for layer in layers:
-            del layer.forward
 
 
 def _exactly(layer: nn.Linear, input: torch.Tensor) -> torch.Tensor:

@@ -16,6 +16,8 @@ from torch import nn
 from torch.nn import functional
 from transformers.activations import GELUActivation
 
+from xbench.forwards import is_plain, replaced
+
 
 class Rounded:
     """What was rounded to bf16 already: weights and biases of layers, and the last input."""
@@ -51,18 +53,18 @@ def quick_products(model: nn.Module) -> Iterator[None]:
     alone = [(module, module, "none") for module in modules if isinstance(module, nn.Linear) and _is_plain(module)]
     both = [(module, layer, "gelu") for module in modules if (layer := _before_gelu(module)) is not None]
     rounded = Rounded()
-    for module, layer, inside in (*alone, *both):
-        module.forward = partial(_forward, layer, rounded, module.forward, inside)
+    forwards = {
+        module: partial(_forward, layer, rounded, module.forward, inside) for module, layer, inside in (*alone, *both)
+    }
     try:
-        yield
+        with replaced(forwards):
+            yield
     finally:
         rounded.clear()
-        for module, _, _ in (*alone, *both):
-            del module.forward
 
 
 def _is_plain(module: nn.Module) -> bool:
-    if type(module) is not nn.Linear or "forward" in vars(module):
+    if not is_plain(module, nn.Linear):
         return False
     weights = (module.weight, module.bias)
     plain = all(type(weight) is nn.Parameter and weight.device.type == "cpu" for weight in weights)
