@@ -3,10 +3,9 @@
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import cycle
+from itertools import chain, islice
 from time import perf_counter, process_time
 
-import numpy as np
 import torch
 from torch import nn
 from transformers import PreTrainedModel
@@ -14,13 +13,16 @@ from transformers import PreTrainedModel
 from benchmarks import ours, peers
 from benchmarks.shapes import SHAPES, Shape, Work, opened
 from benchmarks.turns import Loop, close, in_turn, saved_bytes, timed
+from xbench.fit import AHEAD
 from xbench.kinds import Batch, Feature, Setting
 from xbench.kinds.pairs import Pairs
 from xbench.layouts import Reader
 from xbench.opening import Opened
 from xbench.pack import fill_of, pad
+from xbench.stepping.items import Items
 from xbench.stepping.vocabulary import clip_gradients
 
+CPU = torch.device("cpu")
 SMALLEST = Shape(1, 16, 1, 500)
 """An encoder that takes so little time that the host's shows. Nearly every row of its vocabulary occurs."""
 SHAPES["smallest"] = SMALLEST
@@ -100,16 +102,13 @@ def further_rows(rows: int, width: int, rounds: int = 9) -> float:
     return statistics.median(timed(step)() for _ in range(rounds))
 
 
-def pipeline(work: Work, batches: int = 150) -> float:
-    """Seconds in which a batch is laid out for a reader that packs, median; rows come in the order of fine-tuning."""
-    took, pad_id = [], work.setting.tokenizer.pad_token_id
-    size = work.setting.recipe.batch
-    order = np.random.default_rng((0, 0)).permutation(len(work.train))
-    for places in _cut(order[: batches * size], size):
-        features = [work.train[place] for place in places]
+def pipeline(work: Work, times: int = 15) -> float:
+    """Seconds in which a batch is laid out for a reader that packs, median; as many at once as in fine-tuning."""
+    took, stream = [], _laid_out(work, packing=True)
+    for _ in range(times):
         began = perf_counter()
-        pad(features, pad_id=pad_id, packing=True)
-        took.append(perf_counter() - began)
+        next(stream)
+        took.append((perf_counter() - began) / AHEAD)
     return statistics.median(took)
 
 
@@ -164,8 +163,7 @@ def _bare(encoder: Opened, work: Work, turn: int, pause: Callable[[], None]) -> 
     model.train()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=recipe.rate, weight_decay=recipe.decay, fused=True)
-    for number, rows in enumerate(cycle(_ready(work)), 1):
-        batch = pad(rows, pad_id=work.setting.tokenizer.pad_token_id)
+    for number, batch in enumerate(chain.from_iterable(_laid_out(work, packing=False)), 1):
         work.kind.loss(reads.scores(work.kind, batch, work.setting), batch).mean().backward()
         nn.utils.clip_grad_norm_(weights, recipe.clip, foreach=True)
         optimizer.step()
@@ -174,13 +172,9 @@ def _bare(encoder: Opened, work: Work, turn: int, pause: Callable[[], None]) -> 
             pause()
 
 
-def _ready(work: Work) -> list[list[Feature]]:
-    """Batches of an epoch in our order."""
-    order = np.random.default_rng((0, 0)).permutation(len(work.train))
-    size = work.setting.recipe.batch
-    return [[work.train[place] for place in some] for some in _cut(order, size)]
-
-
-def _cut(order: np.typing.NDArray[np.intp], size: int) -> Iterator[np.typing.NDArray[np.intp]]:
-    for begin in range(0, len(order), size):
-        yield order[begin : begin + size]
+def _laid_out(work: Work, *, packing: bool) -> Iterator[list[Batch]]:
+    """Batches without end in the order of fine-tuning, as many at once as it lays out."""
+    items, pad_id = Items.of(work.train, grouped=False), work.setting.tokenizer.pad_token_id
+    stream = (rows for rows, _ in items.batches(work.setting.recipe.batch, 0))
+    while True:
+        yield items.columns.batches(list(islice(stream, AHEAD)), pad_id=pad_id, device=CPU, packing=packing)

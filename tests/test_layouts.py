@@ -24,6 +24,7 @@ from xbench.pack import pad
 from xbench.predict import predict
 from xbench.stepping import Stepper
 from xbench.stepping.graphs import GraphedStepper
+from xbench.stepping.items import Items
 
 CPU = torch.device("cpu")
 LABELS = ("no", "yes")
@@ -241,19 +242,19 @@ def test_queries_and_keys_that_positions_made_float32_are_rounded_under_autocast
 
 def test_in_bf16_on_a_cpu_rows_are_filled_up_in_training_and_scoring(folders: dict[str, Path]) -> None:
     opened, setting = opened_for(folders["bert"], pairing)
-    items = [(one,) for one in features_of(setting, pairing)]
+    features = features_of(setting, pairing)
     reader = Reader(opened.model, "packed")
     read: list[int] = []
     for half in (False, True):
-        batch = Stepper(reader, pairing, setting, device=CPU, half=half).batch(items)
+        stepper = Stepper(reader, pairing, Items.of(features, grouped=False), setting, device=CPU, half=half)
+        (batch,) = stepper.lay_out([np.arange(len(features))])[0].parts
         assert batch.packing is not None
         read.append(len(batch.packing.places))
         watched = changed(pairing, forward=lambda model, batch, _: read.append(len(batch.packing.places)) or batch.mask)
         predict(
-            opened, watched, [one for (one,) in items], setting, device="cpu", precision="bf16" if half else "fp32",
-            reader=reader,
+            opened, watched, features, setting, device="cpu", precision="bf16" if half else "fp32", reader=reader
         )  # fmt: skip
-    plain = sum(len(one.ids) for (one,) in items)
+    plain = sum(len(one.ids) for one in features)
     assert read == [plain, plain, *2 * (-(-plain // 64) * 64,)]
     assert plain % 64
 
@@ -287,14 +288,15 @@ def test_steps_laid_out_for_recording_teach_the_same(name: str, folders: dict[st
     for graphed in (False, True):
         opened, setting = opened_for(folders[name], pairing)
         reader = Reader(opened.model.train(), "packed")
+        items = Items.of(features_of(setting, pairing), grouped=False)
         if graphed:
-            stepper: Stepper = GraphedStepper(reader, pairing, setting, device=CPU, record=False)
+            stepper: Stepper = GraphedStepper(reader, pairing, items, setting, device=CPU, record=False)
         else:
-            stepper = Stepper(reader, pairing, setting, device=CPU)
+            stepper = Stepper(reader, pairing, items, setting, device=CPU)
         opened.model.double()
-        for step in range(7):
-            items = [(one,) for one in features_of(setting, pairing, 12 if step < 6 else 5)]
-            stepper.step(items[step:] + items[:step], 1e-3)
+        coming = [np.roll(np.arange(12), -step) for step in range(6)]
+        for laid in stepper.lay_out([*coming, np.arange(5)]):
+            stepper.step(laid, 1e-3)
         weights.append({key: value.detach().clone() for key, value in opened.model.named_parameters()})
         if graphed:
             assert stepper.how["steps"] == "3 of 7 replayed from 1 CUDA graphs"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count, groupby
+from itertools import islice
 
 import numpy as np
 import torch
@@ -20,14 +20,18 @@ from xbench.logits import exact_logits
 from xbench.opening import Opened, put_on
 from xbench.recipe import Recipe
 from xbench.selection import SOURCE_DEV, Jury
-from xbench.stepping import Item, Stepper
+from xbench.stepping import Laid, Stepper
 from xbench.stepping.graphs import GraphedStepper, recordable
+from xbench.stepping.items import Items
 from xbench.stepping.sharing import SharedStepper
 from xbench.stepping.turns import Turn, forget_where
 from xbench.stepping.vocabulary import compact
 
 LOOK = 10
 """Steps between two looks at the loss: reading it makes an accelerator wait."""
+
+AHEAD = 32
+"""Batches that are laid out at once: each costs less in company, and waits in the device's memory for its step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,40 +173,20 @@ def _learning(model: PreTrainedModel, *, frozen: bool) -> Iterator[None]:
         model.train(False)
 
 
-def _read(training: Training) -> NDArray[np.int64]:
+def _read(items: Items, pad_id: int) -> NDArray[np.int64]:
     """Every token that the model reads in training, the padding's among them."""
-    read = np.concatenate([feature.ids for feature in training.features])
-    seen = np.zeros(max(int(read.max()), training.setting.tokenizer.pad_token_id) + 1, bool)
-    seen[read] = seen[training.setting.tokenizer.pad_token_id] = True
+    read = items.columns.ids
+    seen = np.zeros(max(int(read.max()), pad_id) + 1, bool)
+    seen[read] = seen[pad_id] = True
     return np.flatnonzero(seen)
-
-
-def _items(features: Sequence[Feature], *, grouped: bool) -> list[Item]:
-    if not grouped:
-        return [(feature,) for feature in features]
-    return [tuple(group) for _, group in groupby(features, key=lambda feature: feature.example)]
-
-
-def _batches(items: Sequence[Item], size: int, seed: int) -> Iterator[tuple[list[Item], bool]]:
-    """Batches without end, and whether each is the last of its epoch. Every epoch reads all items in a new order."""
-    for epoch in count():
-        order = _order(len(items), seed, epoch)
-        for start in range(0, len(items), size):
-            yield [items[index] for index in order[start : start + size]], start + size >= len(items)
-
-
-def _order(items: int, seed: int, epoch: int) -> list[int]:
-    """In which order an epoch, counted from 0, reads so many items."""
-    order: list[int] = np.random.default_rng((seed, epoch)).permutation(items).tolist()
-    return order
 
 
 def _steps(training: Training, terms: _Terms, talks: Callable[[], bool]) -> Generator[None, None, Fitted]:
     """Fine-tune, with a pause after every optimizer step; `talks` is asked whether progress is to be told."""
     recipe, jury, model = training.setting.recipe, training.jury, training.reader.model
-    items = _items(training.features, grouped=training.kind.grouped)
-    if not items:
+    if not training.features:
         raise BadOption("there is not one example to train on")
+    items = Items.of(training.features, grouped=training.kind.grouped)
     if recipe.watches_dev and SOURCE_DEV not in jury.judges:
         raise BadOption(f"recipe {recipe.name!r} looks at the dev split of the source, and there is none to score")
     steps, step = planned_steps(recipe, len(items)), 0
@@ -211,14 +195,14 @@ def _steps(training: Training, terms: _Terms, talks: Callable[[], bool]) -> Gene
         _learning(model, frozen=recipe.method == "frozen-embeddings"),
         quick_dropout(model) if terms.device.type == "cpu" else nullcontext(),
         exact_logits(model) if terms.precision == "bf16" else nullcontext(),
-        compact(model, _read(training)) as vocabulary,
+        compact(model, _read(items, training.setting.tokenizer.pad_token_id)) as vocabulary,
     ):
         stepper = _stepper(training, terms)(
-            training.reader, training.kind, training.setting, device=terms.device, half=terms.precision == "bf16",
-            micro_batch=terms.micro_batch, vocabulary=vocabulary,
+            training.reader, training.kind, items, training.setting, device=terms.device,
+            half=terms.precision == "bf16", micro_batch=terms.micro_batch, vocabulary=vocabulary,
         )  # fmt: skip
-        for batch, epoch_ends in _batches(items, recipe.batch, training.seed):
-            losses.append(stepper.step(batch, rate_at(recipe, step, steps)))
+        for laid, epoch_ends in _laid(stepper, islice(items.batches(recipe.batch, training.seed), steps)):
+            losses.append(stepper.step(laid, rate_at(recipe, step, steps)))
             step += 1
             due = step % recipe.select_every == 0 if recipe.select_every else epoch_ends
             ask = bool(jury.judges) and (due or step == steps)
@@ -235,15 +219,13 @@ def _steps(training: Training, terms: _Terms, talks: Callable[[], bool]) -> Gene
             yield
     how = stepper.how | ({"seeds": f"{terms.together} at once"} if terms.together > 1 else {})
     # Whoever gives the turns knows how long they took.
-    return Fitted(steps=step, tokens=_tokens(items, recipe.batch, training.seed, step), seconds=0.0, how=how)
+    return Fitted(steps=step, tokens=items.tokens(recipe.batch, training.seed, step), seconds=0.0, how=how)
 
 
-def _tokens(items: Sequence[Item], size: int, seed: int, steps: int) -> int:
-    """Tokens of the first so many batches."""
-    lengths = [sum(len(feature.ids) for feature in item) for item in items]
-    epochs, more = divmod(steps, -(-len(items) // size))
-    last = _order(len(items), seed, epochs)[: more * size]
-    return epochs * sum(lengths) + sum(lengths[index] for index in last)
+def _laid(stepper: Stepper, batches: Iterator[tuple[NDArray[np.int64], bool]]) -> Iterator[tuple[Laid, bool]]:
+    """Batches of items as they are read, with what was said of each."""
+    while coming := list(islice(batches, AHEAD)):
+        yield from zip(stepper.lay_out([items for items, _ in coming]), (said for _, said in coming), strict=True)
 
 
 def _stepper(training: Training, terms: _Terms) -> Callable[..., Stepper]:

@@ -7,14 +7,17 @@ A recording has fixed shapes, so batches are laid out for it: a row of tokens th
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields, replace
+from itertools import groupby
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from xbench.kinds import Batch
 from xbench.layouts import Layout
-from xbench.pack import FILL, out_of_memory, pad
-from xbench.stepping import Item, Stepper
+from xbench.pack import FILL, out_of_memory
+from xbench.stepping import Laid, Stepper
 
 WARM = 2
 """Steps before the one on trial: the optimizer's state and the libraries' workspaces must be there by then."""
@@ -57,14 +60,26 @@ class GraphedStepper(Stepper):
         ran = f"{self._replayed} of {self._taken} replayed from {len(self._tapes)} CUDA graphs"
         return super().how | {"steps": f"{ran}; not recorded: {self._why}" if self._why else ran}
 
-    def _learn(self, items: Sequence[Item]) -> torch.Tensor:
+    def lay_out(self, coming: Sequence[NDArray[np.int64]]) -> list[Laid]:
+        """The next batches; those that can be recorded are laid out alike. Raises DoesNotFit."""
+        laid = []
+        for whole, some in groupby(coming, self._is_whole):
+            if whole and not self._why:
+                laid += self._laid(list(some), width=self.setting.limit, fill=FILL)
+            else:
+                laid += super().lay_out(list(some))
+        return laid
+
+    def _is_whole(self, items: NDArray[np.int64]) -> bool:
+        return len(items) == self.setting.recipe.batch <= self.micro_batch
+
+    def _learn(self, laid: Laid) -> torch.Tensor:
         self._taken += 1
-        whole = len(items) == self.setting.recipe.batch <= self.micro_batch
-        if self._why or not whole or self._taken <= WARM:
-            return super()._learn(items)
-        batch = self._laid_out(items)
+        if self._why or not laid.alike or self._taken <= WARM:
+            return super()._learn(laid)
+        (batch,) = laid.parts
         loss = self._recorded(batch) if self._tried else self._on_trial(batch)
-        return super()._learn(items) if loss is None else loss
+        return super()._learn(laid) if loss is None else loss
 
     def _on_trial(self, batch: Batch) -> torch.Tensor | None:
         """A step in which the host may not wait; None, and nothing is learned, where it had to."""
@@ -97,13 +112,6 @@ class GraphedStepper(Stepper):
     def _give_up(self, cause: RuntimeError) -> None:
         self._why = (str(cause).splitlines() or [repr(cause)])[0]
         self.optimizer.zero_grad(set_to_none=True)
-
-    def _laid_out(self, items: Sequence[Item]) -> Batch:
-        features = [feature for item in items for feature in item]
-        return pad(
-            features, pad_id=self.setting.tokenizer.pad_token_id, device=self.device, packing=True,
-            width=self.setting.limit, fill=FILL,
-        )  # fmt: skip
 
     def whole_step(self, batch: Batch) -> torch.Tensor:
         """Everything from a batch on the device to moved weights, without a word from the host; the mean loss."""

@@ -1,12 +1,13 @@
 """Optimizer steps that several processes take together, each reading a share of every batch."""
 
-from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from xbench.crew import Crew
-from xbench.stepping import Item, Stepper
+from xbench.stepping import Laid, Stepper
 
 
 class SharedStepper(Stepper):
@@ -24,20 +25,14 @@ class SharedStepper(Stepper):
         """Which path runs, in words."""
         return super().how | self.crew.how
 
-    def _backward(self, items: Sequence[Item]) -> torch.Tensor:
-        """Gradients of the mean over all things of the batch, everybody's; that mean."""
-        mine = self.crew.share(items)
-        total, things = torch.zeros((), device=self.device), 0
-        for start in range(0, -(-len(items) // self.crew.size), self.micro_batch):
-            part = mine[start : start + self.micro_batch]
-            # A process that has fewer items reads one in vain: shares of the weights are gathered in as many passes by
-            # all, and all need gradients of the same weights.
-            losses = self.losses(self.batch(part or items[:1]))
-            (losses.sum() * float(bool(part))).backward()  # type: ignore[no-untyped-call]
-            if part:
-                total += losses.detach().sum()
-                things += losses.numel()
-        return self.crew.mean_gradients(self.learning, total, things)
+    def _parts(self, items: NDArray[np.int64]) -> tuple[list[NDArray[np.int64]], bool]:
+        mine, most = np.array(self.crew.share(items.tolist()), np.int64), -(-len(items) // self.crew.size)
+        parts = [mine[start : start + self.micro_batch] for start in range(0, most, self.micro_batch)]
+        # A process that has fewer items reads one in vain: shares of the weights are gathered in as many passes by all,
+        # and all need gradients of the same weights.
+        in_vain = not len(parts[-1])
+        return [*parts[:-1], items[:1] if in_vain else parts[-1]], in_vain
 
-    def _does_not_fit(self, items: Sequence[Item]) -> str:
-        return super()._does_not_fit(self.crew.share(items) or items[:1])
+    def _backward(self, laid: Laid) -> torch.Tensor:
+        """Gradients of the mean over all things of the batch, everybody's; that mean."""
+        return self.crew.mean_gradients(self.learning, *self._summed(laid))
