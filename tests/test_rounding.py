@@ -3,6 +3,7 @@
 import gc
 import weakref
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -229,9 +230,23 @@ def test_nothing_is_held_afterwards() -> None:
     model, states = _layers(), torch.randn(2, 40)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16), quick_products(model):
         model(states)
-        known = model[0].forward.args[1]
-        held = [weakref.ref(one) for one in (known.weights[model[0]][0], known.input(states))]
+        weights, last = model[0].forward.args[1:3]
+        held = [weakref.ref(one) for one in (weights[model[0].weight, model[0].bias][0], last.rounded(states))]
         assert all(one() is not None for one in held)
-    del known
+    del weights, last
     gc.collect()
     assert all(one() is None for one in held)
+
+
+@needs_product
+def test_weights_are_rounded_once_for_all_models_that_have_them() -> None:
+    model, states, rounded = _layers(), torch.randn(2, 40), {}
+    twin = deepcopy(model, {id(weight): weight for weight in model.parameters()})
+    found, held = [], []
+    for one in (model, twin):
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16), quick_products(one, rounded):
+            found.append(one(states))
+            held.append([weight.data_ptr() for weight, _ in rounded.values()])
+    assert torch.equal(*found)
+    assert held[0] == held[1]
+    assert held[0]

@@ -4,6 +4,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +61,46 @@ def build(architecture: str, to: Path, texts: Sequence[str] = TEXTS) -> Path:
     return to
 
 
+def _merges(texts: Sequence[str], first: str, last: str, size: int) -> tuple[list[str], list[tuple[str, str]]]:
+    """Characters and what their most frequent pairs merge to, up to so many pieces; and the merges (Sennrich 2016).
+
+    `first` is put before every character but the first of a word, `last` behind the last. Of pairs that are as frequent
+    the first in the alphabet is taken, where tokenizers' trainers take one or another.
+    """
+    split = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
+    counts = Counter(word for text in texts for word, _ in split(text))
+    words = {
+        word: [first * (place > 0) + one + last * (place == len(word) - 1) for place, one in enumerate(word)]
+        for word in counts
+    }
+    pieces, merges = sorted({piece for parts in words.values() for piece in parts}), list[tuple[str, str]]()
+    while len(pieces) < size:
+        pairs: Counter[tuple[str, str]] = Counter()
+        for word, parts in words.items():
+            for pair in pairwise(parts):
+                pairs[pair] += counts[word]
+        if not pairs:
+            break
+        merges.append(min(pairs, key=lambda pair: (-pairs[pair], pair)))
+        one, other = merges[-1]
+        whole = one + other.removeprefix(first)
+        pieces += [] if whole in pieces else [whole]
+        for word, parts in words.items():
+            merged: list[str] = []
+            for part in parts:
+                if part == other and merged and merged[-1] == one:
+                    merged[-1] = whole
+                else:
+                    merged.append(part)
+            words[word] = merged
+    return pieces, merges
+
+
 def _wordpiece(cls: type[BertTokenizer]) -> "MakeTokenizer":
     def make(texts: Sequence[str], to: Path) -> PreTrainedTokenizerBase:
-        tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-        tokenizer.train_from_iterator(
-            texts, trainers.WordPieceTrainer(vocab_size=PIECES, special_tokens=special, show_progress=False)
-        )
-        return cls(vocab=tokenizer.get_vocab(), do_lower_case=False)
+        pieces, _ = _merges(texts, "##", "", PIECES - len(special))
+        return cls(vocab={piece: place for place, piece in enumerate([*special, *pieces])}, do_lower_case=False)
 
     return make
 
@@ -125,17 +157,11 @@ def _byte_level(texts: Sequence[str], to: Path) -> PreTrainedTokenizerBase:
 
 def _moses(texts: Sequence[str], to: Path) -> PreTrainedTokenizerBase:
     """XLM's own tokenizer, which is a slow one: no offsets, no word ids."""
-    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     special = ["<s>", "</s>", "<pad>", "<unk>", *(f"<special{n}>" for n in range(10))]
-    tokenizer.train_from_iterator(
-        texts,
-        trainers.BpeTrainer(vocab_size=PIECES, special_tokens=special, end_of_word_suffix="</w>", show_progress=False),
-    )
-    model = json.loads(tokenizer.to_str())["model"]
-    (to / "vocab.json").write_text(json.dumps(model["vocab"], ensure_ascii=False), encoding="utf-8")
-    merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
-    (to / "merges.txt").write_text("".join(f"{merge}\n" for merge in merges), encoding="utf-8")
+    pieces, merges = _merges(texts, "", "</w>", PIECES - len(special))
+    vocabulary = {piece: place for place, piece in enumerate([*special, *pieces])}
+    (to / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
+    (to / "merges.txt").write_text("".join(f"{one} {other}\n" for one, other in merges), encoding="utf-8")
     return XLMTokenizer(str(to / "vocab.json"), str(to / "merges.txt"), do_lowercase_and_remove_accent=False)
 
 

@@ -43,8 +43,8 @@ class Columns:
         lengths = np.array([len(feature.ids) for feature in features])
         types = [feature.types for feature in features if feature.types is not None]
         targets = [feature.target for feature in features if feature.target is not None]
-        # A pair of positions and the labels of two tokens look alike only where every feature has two tokens, and then
-        # a batch of either is the same.
+        # A pair of positions and the labels of two tokens look alike only where every feature has two tokens, and no
+        # window of a text is so short.
         labels = bool(targets) and all(own.shape == (size,) for own, size in zip(targets, lengths, strict=True))
         return cls(
             lengths=lengths,

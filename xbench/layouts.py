@@ -56,6 +56,10 @@ class Reader:
         if layout != "padded":
             self._way = _Packed(encoder) if layout == "packed" else _Parts(encoder)
 
+    def on(self, model: PreTrainedModel) -> "Reader":
+        """The same layout for a model that is like this one."""
+        return self if model is self.model else Reader(model, self.layout, self.why)
+
     @property
     def said(self) -> str:
         """The layout, and why it is no better one."""

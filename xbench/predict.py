@@ -4,27 +4,31 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
+from xbench.columns import Columns
 from xbench.crew import ALONE, Crew
 from xbench.errors import DoesNotFit, ScoringError
 from xbench.kinds import Feature, Kind, Setting
+from xbench.lanes import Waiting, in_lanes, lanes_for
 from xbench.layouts import Reader
 from xbench.logits import exact_logits
 from xbench.opening import Opened, put_on
-from xbench.pack import by_length, fill_of, out_of_memory, pad
-from xbench.rounding import quick_products
+from xbench.pack import by_length, fill_of, out_of_memory
+from xbench.rounding import Rounded, quick_products
 
 log = logging.getLogger(__name__)
 
 TOKENS = {"cpu": 8192, "cuda": 65536}
 """Most tokens read at once, padding included: enough to keep the device busy, few enough for its memory."""
 
-LARGEST = 24 * 2**20
+LARGEST = 12 * 2**20
 """Bytes of a batch's largest numbers on a CPU, which stand between the layers of a feed-forward: memory beyond 32 MiB
 is taken from the system anew each time, page by page."""
 
@@ -65,40 +69,54 @@ def predict(
     """
     device = torch.device(device)
     model = put_on(opened, device)
-    reads = _Reading(reader or Reader(model), kind, setting, device, crew, half=precision == "bf16")
+    reader = reader or Reader(model)
     # Dealt out by length, so that every process has as much to read.
     places = sorted(range(len(features)), key=lambda place: -len(features[place].ids))
     share = [features[place] for place in crew.share(places)]
     batches = list(by_length(share, tokens_per_batch or _tokens_at_once(model, device, precision)))
+    terms = _Terms(kind=kind, setting=setting, device=device, half=precision == "bf16", sharded=crew.sharded)
+    work = _Work(share, batches, terms, progress)
     # Shares of the weights are gathered in every pass: who has fewer batches reads on in vain.
     in_vain = max(crew.gather(len(batches))) - len(batches) if crew.sharded else 0
-    with _scoring(model, device, precision):
-        own = reads.all(share, batches, progress)
-        for _ in range(in_vain):
-            reads.scores(features[-1:])
+    vain = _Work(features[-1:] if in_vain else [], [[0]] * in_vain, terms)
+    rounded: Rounded = {}
+
+    def read(twin: PreTrainedModel) -> None:
+        with _computing(twin, device, precision, rounded):
+            work.read(reader.on(twin))
+            vain.read(reader.on(twin))
+
+    with _scoring(model):
+        in_lanes(model, 1 if crew.sharded else lanes_for(model, device, len(batches)), read, work.waiting)
     scores: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(features)
-    for place, row in zip(places, crew.whole(own), strict=True):
+    for place, row in zip(places, crew.whole(work.found), strict=True):
         scores[place] = row
     _check(scores)
     return scores
 
 
 @contextmanager
-def _scoring(model: PreTrainedModel, device: torch.device, precision: str) -> Iterator[None]:
-    """Have the model score, without dropout and gradients, and leave it in the mode it was in."""
+def _scoring(model: PreTrainedModel) -> Iterator[None]:
+    """Have the model score, without dropout, and leave it in the mode it was in."""
     training = model.training
     model.train(False)
     try:
-        # One autocast for all batches: it keeps the weights that it has rounded, though not in inference mode.
-        with (
-            torch.no_grad(),
-            torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
-            exact_logits(model) if precision == "bf16" else nullcontext(),
-            quick_products(model) if precision == "bf16" else nullcontext(),
-        ):
-            yield
+        yield
     finally:
         model.train(training)
+
+
+@contextmanager
+def _computing(model: PreTrainedModel, device: torch.device, precision: str, rounded: Rounded) -> Iterator[None]:
+    """Have this thread compute scores, without gradients, in this precision."""
+    # One autocast for all batches: it keeps the weights that it has rounded, though not in inference mode.
+    with (
+        torch.no_grad(),
+        torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
+        exact_logits(model) if precision == "bf16" else nullcontext(),
+        quick_products(model, rounded) if precision == "bf16" else nullcontext(),
+    ):
+        yield
 
 
 def _tokens_at_once(model: PreTrainedModel, device: torch.device, precision: str) -> int:
@@ -109,71 +127,89 @@ def _tokens_at_once(model: PreTrainedModel, device: torch.device, precision: str
     return min(most, LARGEST // (width * (2 if precision == "bf16" else 4)))
 
 
-class _Reading:
-    """Batches of features into scores, on a device."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    """What is equal for all features that are read."""
+
+    kind: Kind
+    setting: Setting
+    device: torch.device
+    half: bool
+    sharded: bool
+    """Whether processes share the weights out, so that each must read as many batches."""
+
+
+class _Work:
+    """Features that are read in batches, by one lane or several, and the scores that were found."""
 
     def __init__(
-        self, reader: Reader, kind: Kind, setting: Setting, device: torch.device, crew: Crew, *, half: bool
-    ) -> None:
-        self._reader, self._kind, self._setting, self._device, self._crew = reader, kind, setting, device, crew
-        self._half = half
+        self, features: Sequence[Feature], batches: Iterable[list[int]], terms: _Terms,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:  # fmt: skip
+        """`batches` are indices into the features, in the order in which they are to be read."""
+        self.found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(features)
+        self.waiting = Waiting(batches)
+        self._columns = Columns.of(features) if features else None
+        self._terms, self._progress = terms, progress
+        self._lengths = [len(feature.ids) for feature in features]
+        self._done, self._total, self._lock = 0, sum(self._lengths), Lock()
 
-    def all(
-        self, features: Sequence[Feature], batches: Iterable[list[int]], progress: Callable[[int, int], None] | None
-    ) -> list[NDArray[np.float32]]:
-        """Scores of every feature, read in these batches of them."""
-        waiting, going = deque(batches), deque[tuple[list[int], torch.Tensor]]()
-        scores: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(features)
-        lengths = [len(feature.ids) for feature in features]
-        done, total = 0, sum(lengths)
-        while waiting or going:
+    def read(self, reader: Reader) -> None:
+        """Find scores until no batch is waiting."""
+        going = deque[tuple[list[int], torch.Tensor]]()
+        while True:
             # An accelerator computes one batch while the host takes the last apart and lays out the next.
-            if waiting and len(going) < AHEAD:
-                indices = waiting.popleft()
-                given = self.scores([features[index] for index in indices])
+            indices = self.waiting.take() if len(going) < AHEAD else None
+            if indices is not None:
+                given = self._scores(reader, indices)
                 if given is None:
-                    waiting = deque(half for some in (indices, *waiting) for half in _halves(some))
+                    self.waiting.halve(indices)
                 else:
                     going.append((indices, given))
-                continue
-            indices, given = going.popleft()
-            for index, row in zip(indices, given.cpu().numpy(), strict=True):
-                scores[index] = row[: lengths[index]].copy() if self._kind.per_token else row
-                done += lengths[index]
-            if progress:
-                progress(done, total)
-        return scores
+            elif going:
+                self._keep(*going.popleft())
+            else:
+                return
 
-    def scores(self, features: Sequence[Feature]) -> torch.Tensor | None:
+    def _keep(self, indices: list[int], given: torch.Tensor) -> None:
+        for index, row in zip(indices, given.cpu().numpy(), strict=True):
+            self.found[index] = row[: self._lengths[index]].copy() if self._terms.kind.per_token else row
+        with self._lock:
+            self._done += sum(self._lengths[index] for index in indices)
+            if self._progress:
+                self._progress(self._done, self._total)
+
+    def _scores(self, reader: Reader, indices: list[int]) -> torch.Tensor | None:
         """Scores on their way to the host; None where a batch is too large but can be cut. Raises DoesNotFit."""
-        pad_id, packing = self._setting.tokenizer.pad_token_id, self._reader.layout != "padded"
+        terms = self._terms
         try:
-            fill = fill_of(self._device, half=self._half)
-            batch = pad(features, pad_id=pad_id, device=self._device, packing=packing, fill=fill)
-            return self._reader.scores(self._kind, batch, self._setting).float()
+            (batch,) = self._columns.batches(  # type: ignore[union-attr]  # where there are batches there are features
+                [np.array(indices)], pad_id=terms.setting.tokenizer.pad_token_id, device=terms.device,
+                packing=reader.layout != "padded", fill=fill_of(terms.device, half=terms.half),
+            )  # fmt: skip
+            return reader.scores(terms.kind, batch, terms.setting).float()
         except (RuntimeError, MemoryError) as cause:
             if not out_of_memory(cause):
                 raise
-            longest = max(len(feature.ids) for feature in features)
-            if len(features) == 1 or self._crew.sharded:
-                alone = f"one example of {longest}"
-                what = alone if len(features) == 1 else f"{len(features)} examples of up to {longest}"
-                raise DoesNotFit(
-                    f"scoring {what} tokens needs more memory than {self._device} has: end what else "
-                    "uses it, or take a smaller encoder or another --device"
-                ) from cause
-            log.warning(
-                "scoring %d examples of up to %d tokens at once needs more memory than %s has; going on with half as "
-                "many", len(features), longest, self._device,
-            )  # fmt: skip
+            self._too_large(indices, cause)
             # The caller tries again, not this handler: while the error is handled, its frames hold what filled the
             # memory.
             return None
 
-
-def _halves(indices: list[int]) -> list[list[int]]:
-    middle = (len(indices) + 1) // 2
-    return [half for half in (indices[:middle], indices[middle:]) if half]
+    def _too_large(self, indices: list[int], cause: Exception) -> None:
+        """Say that batches are cut. Raises DoesNotFit where this one cannot be."""
+        longest, device = max(self._lengths[index] for index in indices), self._terms.device
+        if len(indices) == 1 or self._terms.sharded:
+            alone = f"one example of {longest}"
+            what = alone if len(indices) == 1 else f"{len(indices)} examples of up to {longest}"
+            raise DoesNotFit(
+                f"scoring {what} tokens needs more memory than {device} has: end what else "
+                "uses it, or take a smaller encoder or another --device"
+            ) from cause
+        log.warning(
+            "scoring %d examples of up to %d tokens at once needs more memory than %s has; going on with half as many",
+            len(indices), longest, device,
+        )  # fmt: skip
 
 
 def _check(scores: Sequence[NDArray[np.float32]]) -> None:

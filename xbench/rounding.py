@@ -8,7 +8,7 @@ they are rounded once where a layer and an activation round twice.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import ReferenceType, ref
 
 import torch
@@ -18,16 +18,18 @@ from transformers.activations import GELUActivation
 
 from xbench.forwards import is_plain, replaced
 
+Rounded: TypeAlias = dict[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+"""Weight and bias of a layer -> the same in bf16."""
 
-class Rounded:
-    """What was rounded to bf16 already: weights and biases of layers, and the last input."""
+
+class Input:
+    """The last input of a layer that was rounded to bf16. Queries, keys and values have the same one."""
 
     def __init__(self) -> None:
-        self.weights: dict[nn.Linear, tuple[torch.Tensor, torch.Tensor]] = {}
         self._last: tuple[ReferenceType[torch.Tensor], int, torch.Tensor] | None = None
 
-    def input(self, states: torch.Tensor) -> torch.Tensor:
-        """The input of a layer in bf16. Queries, keys and values have the same one, which is rounded once."""
+    def rounded(self, states: torch.Tensor) -> torch.Tensor:
+        """The input of a layer in bf16."""
         if states.dtype == torch.bfloat16 or states.is_inference():  # which does not tell when it was changed
             return states.bfloat16()
         if self._last is None or self._last[0]() is not states or self._last[1] != states._version:
@@ -35,32 +37,35 @@ class Rounded:
         return self._last[2]
 
     def clear(self) -> None:
-        """Let go of all."""
-        self.weights.clear()
+        """Let go of it."""
         self._last = None
 
 
 @contextmanager
-def quick_products(model: nn.Module) -> Iterator[None]:
+def quick_products(model: nn.Module, rounded: Rounded | None = None) -> Iterator[None]:
     """Have a model's linear layers, where they run on a CPU under bf16 autocast without gradients, compute so.
 
     Everywhere else, and where torch has no such product, they do as they always do. Weights are rounded when they are
-    first read and must not change inside the block, no more than inside one of autocast; nothing is held after it.
+    first read and must not change inside the block, no more than inside one of autocast; nothing is held after it but
+    `rounded`, by whoever gave it, for other models of the same weights.
     Layers without a bias, of a class of their own, or whose weights processes share out, stay. GELU joins its layer
     where a module is the two and nothing else.
     """
     modules = list(model.modules()) if _has_product() else []
     alone = [(module, module, "none") for module in modules if isinstance(module, nn.Linear) and _is_plain(module)]
     both = [(module, layer, "gelu") for module in modules if (layer := _before_gelu(module)) is not None]
-    rounded = Rounded()
+    weights, last = {} if rounded is None else rounded, Input()
     forwards = {
-        module: partial(_forward, layer, rounded, module.forward, inside) for module, layer, inside in (*alone, *both)
+        module: partial(_forward, layer, weights, last, module.forward, inside)
+        for module, layer, inside in (*alone, *both)
     }
     try:
         with replaced(forwards):
             yield
     finally:
-        rounded.clear()
+        last.clear()
+        if rounded is None:
+            weights.clear()
 
 
 def _is_plain(module: nn.Module) -> bool:
@@ -97,15 +102,16 @@ def _is_heard(module: nn.Module) -> bool:
 
 
 def _forward(
-    layer: nn.Linear, rounded: Rounded, own: Callable[[torch.Tensor], torch.Tensor], inside: str, input: torch.Tensor
-) -> torch.Tensor:
+    layer: nn.Linear, rounded: Rounded, last: Input, own: Callable[[torch.Tensor], torch.Tensor], inside: str,
+    input: torch.Tensor,
+) -> torch.Tensor:  # fmt: skip
     known = input.device.type == "cpu" and input.dtype in (torch.float32, torch.bfloat16) and input.numel() > 0
     known = known and input.is_contiguous()  # torch's layer rounds twice where it is not
     if torch.is_grad_enabled() or not known or not _in_bf16() or torch.compiler.is_compiling():
         return own(input)
-    if layer not in rounded.weights:
-        rounded.weights[layer] = (layer.weight.bfloat16().contiguous(), layer.bias.bfloat16().contiguous())
-    return _product(rounded.input(input), *rounded.weights[layer], inside)
+    if (own_weights := (layer.weight, layer.bias)) not in rounded:
+        rounded[own_weights] = (layer.weight.bfloat16().contiguous(), layer.bias.bfloat16().contiguous())
+    return _product(last.rounded(input), *rounded[own_weights], inside)
 
 
 def _in_bf16() -> bool:

@@ -103,7 +103,10 @@ class Kind(Protocol):
         ...
 
     def forward(self, model: PreTrainedModel, batch: Batch, setting: Setting) -> torch.Tensor:
-        """Scores for each feature, shape (features, …), or (features, tokens, …) where `per_token`."""
+        """Scores for each feature, shape (features, …), or (features, tokens, …) where `per_token`.
+
+        Scoring on a CPU calls it in several threads at once, each with a model of its own.
+        """
         ...
 
     def loss(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:

@@ -1,0 +1,172 @@
+"""Lanes find what one alone finds, and what goes wrong in one of them ends all."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tiny import ARCHITECTURES, build
+from toys import TEXTS, changed, pairs, set_up
+from xbench import lanes
+from xbench.errors import DoesNotFit
+from xbench.kinds import Batch, Setting
+from xbench.kinds.pairs import kind
+from xbench.lanes import LEAST, MOST, Waiting, in_lanes, lanes_for
+from xbench.layouts import reader_of
+from xbench.predict import predict
+from xbench.stepping.vocabulary import compact
+
+CPU = torch.device("cpu")
+LABELS = ("no", "yes")
+
+
+@pytest.fixture(autouse=True)
+def three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    assert torch.get_num_threads() == 3, "what was set for the lanes is put back"
+    torch.set_num_threads(before)
+
+
+def scored(opened: Any, features: Any, setting: Setting, using: Any = kind, **more: Any) -> Any:
+    """Scores in batches of one or two features."""
+    wishes = {"precision": "fp32", "tokens_per_batch": 24} | more
+    return predict(opened, using, features, setting, device="cpu", **wishes)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_lanes_find_what_one_finds(
+    architecture: str, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, setting = set_up(build(architecture, tmp_path, TEXTS), kind, LABELS)
+    features = kind.encode(pairs(60), setting, training=False)
+    reader = reader_of(opened, kind, setting, device=CPU, half=precision == "bf16")
+    told: list[tuple[int, int]] = []
+    ran: set[str] = set()
+
+    def watched(model: Any, batch: Batch, setting: Setting) -> torch.Tensor:
+        ran.add(threading.current_thread().name)
+        assert torch.get_num_threads() == (1 if len(ran) else 3)
+        assert not torch.is_grad_enabled()
+        assert torch.is_autocast_enabled("cpu") == (precision == "bf16")
+        return kind.forward(model, batch, setting)
+
+    opened.model.train()
+    several = scored(
+        opened, features, setting, changed(kind, forward=watched), reader=reader, precision=precision,
+        progress=lambda *both: told.append(both),
+    )  # fmt: skip
+    assert opened.model.training
+    assert len(ran) > 1
+    assert told == sorted(told)
+    assert told[-1] == (sum(len(one.ids) for one in features),) * 2
+    again = scored(opened, features, setting, reader=reader, precision=precision)
+    monkeypatch.setattr(lanes, "MOST", 1)
+    alone = scored(opened, features, setting, reader=reader, precision=precision)
+    assert [row.tobytes() for row in several] == [row.tobytes() for row in again]
+    assert np.allclose(several, alone, atol=1e-5 if precision == "fp32" else 0.02)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, when it is to compile
+def test_who_has_no_twin_reads_alone(tmp_path: Path) -> None:
+    opened, _ = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
+    model, enough = opened.model, 3 * LEAST
+    assert lanes_for(model, CPU, enough) == 3
+    assert lanes_for(model, CPU, enough - 1) == 1
+    assert lanes_for(model, torch.device("cuda"), enough) == 1
+    hook = model.classifier.register_forward_hook(lambda *_: None)
+    assert lanes_for(model, CPU, enough) == 1
+    hook.remove()
+    model.classifier.forward = model.classifier.forward
+    assert lanes_for(model, CPU, enough) == 1
+    del model.classifier.forward
+    model.classifier.compile(backend=lambda graph, inputs: graph)
+    assert lanes_for(model, CPU, enough) == 1
+
+
+def test_twins_have_the_same_weights_and_nothing_else(tmp_path: Path) -> None:
+    opened, _ = set_up(build("modernbert", tmp_path, TEXTS), kind, LABELS)
+    seen: list[Any] = []
+    in_lanes(opened.model, 2, seen.append, Waiting([]))
+    one, other = seen
+    assert {id(module) for module in one.modules()}.isdisjoint(id(module) for module in other.modules())
+    assert one.config is not other.config
+    assert [id(weight) for weight in one.parameters()] == [id(weight) for weight in other.parameters()]
+    assert [id(buffer) for buffer in one.buffers()] == [id(buffer) for buffer in other.buffers()]
+
+
+def test_what_cannot_be_copied_is_read_alone(tmp_path: Path) -> None:
+    opened, setting = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
+    features = kind.encode(pairs(60), setting, training=False)
+    expected = scored(opened, features, setting)
+    opened.model.lock = threading.Lock()
+    seen: list[Any] = []
+    in_lanes(opened.model, 3, seen.append, Waiting([]))
+    assert seen == [opened.model]
+    assert np.allclose(scored(opened, features, setting), expected, atol=1e-5)
+
+
+def test_a_model_in_training_catches_up_once(tmp_path: Path) -> None:
+    """What turning to scoring does to weights is done before there are twins."""
+    opened, setting = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
+    features = kind.encode(pairs(60), setting, training=False)
+    used = sorted({int(token) for one in features for token in one.ids})[:-3]
+    before = opened.model.get_input_embeddings().weight.detach().clone()
+    opened.model.train()
+    with compact(opened.model, [*used, setting.tokenizer.pad_token_id]) as vocabulary:
+        assert vocabulary.rows is not None
+        vocabulary.stepped(0.5, 0.5)
+        scored(opened, features, setting)
+    after = opened.model.get_input_embeddings().weight.detach()
+    elsewhere = sorted(set(range(len(before))) - set(used) - {setting.tokenizer.pad_token_id})
+    assert torch.allclose(after[elsewhere], before[elsewhere] * 0.75)
+
+
+@pytest.mark.parametrize("fault", [ValueError("broken"), KeyboardInterrupt()])
+def test_what_goes_wrong_in_one_lane_ends_all(fault: BaseException, tmp_path: Path) -> None:
+    opened, setting = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
+    features = kind.encode(pairs(300), setting, training=False)
+    read: list[int] = []
+
+    def breaks(model: Any, batch: Batch, setting: Setting) -> torch.Tensor:
+        read.append(1)
+        if len(read) == 20:
+            raise fault
+        return kind.forward(model, batch, setting)
+
+    with pytest.raises(type(fault)):
+        scored(opened, features, setting, changed(kind, forward=breaks), tokens_per_batch=1)
+    assert len(read) < 60
+
+
+def test_too_little_memory_in_lanes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    opened, setting = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
+    features = kind.encode(pairs(120), setting, training=False)
+
+    def roomy(most: int) -> Any:
+        def forward(model: Any, batch: Batch, setting: Setting) -> torch.Tensor:
+            if len(batch.ids) > most:
+                raise torch.OutOfMemoryError("full")
+            return kind.forward(model, batch, setting)
+
+        return changed(kind, forward=forward)
+
+    expected = scored(opened, features, setting)
+    found = scored(opened, features, setting, roomy(2), tokens_per_batch=120)
+    assert np.allclose(found, expected, atol=1e-5)
+    assert caplog.records
+    with pytest.raises(DoesNotFit, match="scoring one example of"):
+        scored(opened, features, setting, roomy(0))
+
+
+def test_no_more_lanes_than_python_can_serve(tmp_path: Path) -> None:
+    opened, _ = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
+    torch.set_num_threads(40)
+    assert lanes_for(opened.model, CPU, 10**6) == MOST
+    torch.set_num_threads(3)
