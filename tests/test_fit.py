@@ -1,5 +1,6 @@
 """The fine-tuning loop: what is learned depends on the recipe and the seed, and on nothing else."""
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import torch
 
 from tiny import build
 from toys import TEXTS, apart, changed, choices, moved, pairs, set_up, train, weights
-from xbench.fit import planned_steps, rate_at
+from xbench.errors import DoesNotFit
+from xbench.fit import fit, planned_steps, rate_at
 from xbench.kinds import Batch, Setting
 from xbench.kinds.choices import kind as choosing
 from xbench.kinds.pairs import kind
@@ -185,3 +187,33 @@ def test_frozen_embeddings_stay_and_all_else_moves(bert: Path) -> None:
     before = weights(opened)
     train(opened, setting)
     assert moved(before, opened) == set(before)
+
+
+def test_a_batch_goes_when_it_was_learned_from(bert: Path) -> None:
+    """Many are laid out at once; each takes with it what was computed for it on the way."""
+    opened, setting = set_up(bert, kind, LABELS, steps=12)
+    left: list[weakref.ref[Batch]] = []
+    most: list[int] = []
+
+    def loss(scores: torch.Tensor, batch: Batch) -> torch.Tensor:
+        left.append(weakref.ref(batch.ids))
+        most.append(sum(one() is not None for one in left))
+        return kind.loss(scores, batch)
+
+    features = kind.encode(pairs(48), setting, training=True)
+    fit(opened, changed(kind, loss=loss), features, setting, seed=0, device="cpu", precision="fp32")
+    assert len(most) == 12
+    assert max(most) == 1
+
+
+def test_too_little_memory_while_batches_are_laid_out(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is advised counts items, of which some kinds have several features each."""
+    opened, setting = set_up(bert, choosing, ())
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("full")
+
+    features = choosing.encode(choices(40), setting, training=True)
+    monkeypatch.setattr("xbench.columns.Columns.batches", full)
+    with pytest.raises(DoesNotFit, match=r"^4 items of up to \d+ tokens .* --micro-batch 2$"):
+        fit(opened, choosing, features, setting, seed=0, device="cpu", precision="fp32", micro_batch=4)

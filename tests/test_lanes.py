@@ -1,8 +1,11 @@
 """Lanes find what one alone finds, and what goes wrong in one of them ends all."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -11,12 +14,13 @@ import torch
 
 from tiny import ARCHITECTURES, build
 from toys import TEXTS, changed, pairs, set_up
-from xbench import lanes
+from xbench import lanes, rounding
 from xbench.errors import DoesNotFit
 from xbench.kinds import Batch, Setting
 from xbench.kinds.pairs import kind
 from xbench.lanes import LEAST, MOST, Waiting, in_lanes, lanes_for
 from xbench.layouts import reader_of
+from xbench.pack import by_length
 from xbench.predict import predict
 from xbench.stepping.vocabulary import compact
 
@@ -52,7 +56,7 @@ def test_lanes_find_what_one_finds(
 
     def watched(model: Any, batch: Batch, setting: Setting) -> torch.Tensor:
         ran.add(threading.current_thread().name)
-        assert torch.get_num_threads() == (1 if len(ran) else 3)
+        assert torch.get_num_threads() == 1
         assert not torch.is_grad_enabled()
         assert torch.is_autocast_enabled("cpu") == (precision == "bf16")
         return kind.forward(model, batch, setting)
@@ -98,7 +102,7 @@ def test_twins_have_the_same_weights_and_nothing_else(tmp_path: Path) -> None:
     assert {id(module) for module in one.modules()}.isdisjoint(id(module) for module in other.modules())
     assert one.config is not other.config
     assert [id(weight) for weight in one.parameters()] == [id(weight) for weight in other.parameters()]
-    assert [id(buffer) for buffer in one.buffers()] == [id(buffer) for buffer in other.buffers()]
+    assert {id(buffer) for buffer in one.buffers()}.isdisjoint(id(buffer) for buffer in other.buffers())
 
 
 def test_what_cannot_be_copied_is_read_alone(tmp_path: Path) -> None:
@@ -165,8 +169,84 @@ def test_too_little_memory_in_lanes(tmp_path: Path, caplog: pytest.LogCaptureFix
         scored(opened, features, setting, roomy(0))
 
 
+def test_lanes_that_share_too_little_memory_become_fewer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One batch fits, two at once do not: nothing is cut, and nothing fails."""
+    opened, setting = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
+    features = kind.encode(pairs(120), setting, training=False)
+    room, together, sizes = threading.Semaphore(1), threading.Barrier(3, timeout=30), list[int]()
+
+    def forward(model: Any, batch: Batch, setting: Setting) -> torch.Tensor:
+        if not sizes:
+            together.wait()
+        if not room.acquire(blocking=False):
+            raise torch.OutOfMemoryError("full")
+        try:
+            sizes.append(len(batch.ids))
+            if len(sizes) == 1:
+                sleep(0.2)
+            return kind.forward(model, batch, setting)
+        finally:
+            room.release()
+
+    found = scored(opened, features, setting, changed(kind, forward=forward), tokens_per_batch=60)
+    assert not caplog.records
+    assert sum(sizes) == 120
+    assert len(sizes) == len(list(by_length(features, 60)))
+    assert np.allclose(found, scored(opened, features, setting), atol=1e-5)
+
+
+def test_hidden_states_are_read_in_lanes_once_transformers_collects_them(tmp_path: Path) -> None:
+    opened, _ = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
+    model, ids = opened.model.train(False), torch.arange(5, 11)[None]
+    with torch.no_grad():
+        expected = model(ids, output_hidden_states=True).hidden_states
+    assert lanes_for(model, CPU, 3 * LEAST) == 3
+    seen: list[Any] = []
+
+    def read(one: Any) -> None:
+        with torch.no_grad():
+            seen.append(one(ids, output_hidden_states=True).hidden_states)
+
+    in_lanes(model, 3, read, Waiting([]))
+    assert len(seen) == 3
+    assert all(torch.allclose(one, other) for found in seen for one, other in zip(found, expected, strict=True))
+
+
+def test_what_failed_holds_no_model(tmp_path: Path) -> None:
+    opened, setting = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
+    features = kind.encode(pairs(60), setting, training=False)
+
+    def fails(*_: object) -> torch.Tensor:
+        raise ValueError("broken")
+
+    held = weakref.ref(opened.model)
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(ValueError, match="broken"):
+            scored(opened, features, setting, changed(kind, forward=fails))
+        del opened
+        assert held() is None
+    finally:
+        gc.enable()
+
+
+def test_weights_are_rounded_once_for_all_lanes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, setting = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
+    given: list[int] = []
+    own = rounding.quick_products
+    monkeypatch.setattr(
+        "xbench.predict.quick_products", lambda model, rounded: given.append(id(rounded)) or own(model, rounded)
+    )
+    scored(opened, kind.encode(pairs(60), setting, training=False), setting, precision="bf16")
+    assert len(given) == 3
+    assert len(set(given)) == 1
+
+
 def test_no_more_lanes_than_python_can_serve(tmp_path: Path) -> None:
     opened, _ = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
-    torch.set_num_threads(40)
-    assert lanes_for(opened.model, CPU, 10**6) == MOST
+    for threads, number in ((1, 1), (16, 16), (17, 8), (24, 12), (40, 13)):
+        torch.set_num_threads(threads)
+        assert lanes_for(opened.model, CPU, 10**6) == number <= MOST
+        assert threads - number < number * (threads // number) <= threads, "few cores stand idle"
     torch.set_num_threads(3)

@@ -3,6 +3,7 @@
 import gc
 import weakref
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,20 @@ def test_a_recording_that_fails(cause: RuntimeError, folder: Path, monkeypatch: 
     found = learned(stepper, STEPS - WARM - 1)
     assert largest_difference(found, expected) < 1e-5
     assert stepper.how["steps"].endswith("not recorded: no room")
+
+
+def test_a_recording_holds_its_own_batch_and_no_other(folder: Path) -> None:
+    stepper = made(folder, GraphedStepper, record=False)
+    for laid in stepper.lay_out([np.arange(12)] * 8):
+        stepper.step(laid, 1e-3)
+    (tape,) = stepper._tapes.values()
+    held = [value for one in (tape._batch, tape._batch.packing) for value in vars_of(one) if torch.is_tensor(value)]
+    assert len(held) > 6
+    assert all(value.untyped_storage().nbytes() == value.numel() * value.element_size() for value in held)
+
+
+def vars_of(one: Any) -> list[Any]:
+    return [getattr(one, field.name) for field in fields(one)]
 
 
 def test_recordings_go_with_their_stepper(folder: Path) -> None:

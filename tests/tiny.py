@@ -65,7 +65,7 @@ def _merges(texts: Sequence[str], first: str, last: str, size: int) -> tuple[lis
     """Characters and what their most frequent pairs merge to, up to so many pieces; and the merges (Sennrich 2016).
 
     `first` is put before every character but the first of a word, `last` behind the last. Of pairs that are as frequent
-    the first in the alphabet is taken, where tokenizers' trainers take one or another.
+    that of the oldest pieces is taken. Tokenizers' own trainers do so too, but learn characters in any order.
     """
     split = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
     counts = Counter(word for text in texts for word, _ in split(text))
@@ -73,7 +73,9 @@ def _merges(texts: Sequence[str], first: str, last: str, size: int) -> tuple[lis
         word: [first * (place > 0) + one + last * (place == len(word) - 1) for place, one in enumerate(word)]
         for word in counts
     }
-    pieces, merges = sorted({piece for parts in words.values() for piece in parts}), list[tuple[str, str]]()
+    characters = sorted({one for word in counts for one in word})
+    pieces = [*characters, *sorted({piece for parts in words.values() for piece in parts} - set(characters))]
+    merges: list[tuple[str, str]] = []
     while len(pieces) < size:
         pairs: Counter[tuple[str, str]] = Counter()
         for word, parts in words.items():
@@ -81,8 +83,9 @@ def _merges(texts: Sequence[str], first: str, last: str, size: int) -> tuple[lis
                 pairs[pair] += counts[word]
         if not pairs:
             break
-        merges.append(min(pairs, key=lambda pair: (-pairs[pair], pair)))
-        one, other = merges[-1]
+        number = {piece: place for place, piece in enumerate(pieces)}
+        one, other = min(pairs, key=lambda pair: (-pairs[pair], number[pair[0]], number[pair[1]]))
+        merges.append((one, other))
         whole = one + other.removeprefix(first)
         pieces += [] if whole in pieces else [whole]
         for word, parts in words.items():

@@ -128,7 +128,7 @@ def train(
 
 def book(folder: Path, name: str, rule: str, **more: object) -> Path:
     """A file with a recipe of a few steps and five checkpoints to choose from."""
-    said = {"steps": 20, "batch": 8, "rate": 5e-3, "length": 32, "select_every": 4, "selection": rule} | more
+    said = {"steps": 20, "batch": 8, "rate": 1e-2, "length": 32, "select_every": 4, "selection": rule} | more
     fields = ", ".join(f"{key}={value!r}" for key, value in said.items())
     file = folder / f"{name}.py"
     file.write_text(

@@ -1,5 +1,6 @@
 """The one fine-tuning loop."""
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -225,7 +226,10 @@ def _steps(training: Training, terms: _Terms, talks: Callable[[], bool]) -> Gene
 def _laid(stepper: Stepper, batches: Iterator[tuple[NDArray[np.int64], bool]]) -> Iterator[tuple[Laid, bool]]:
     """Batches of items as they are read, with what was said of each."""
     while coming := list(islice(batches, AHEAD)):
-        yield from zip(stepper.lay_out([items for items, _ in coming]), (said for _, said in coming), strict=True)
+        laid = deque(stepper.lay_out([items for items, _ in coming]))
+        for _, said in coming:
+            # None is kept: what is computed for a batch on the way goes with it.
+            yield laid.popleft(), said
 
 
 def _stepper(training: Training, terms: _Terms) -> Callable[..., Stepper]:

@@ -1,20 +1,23 @@
 """Scoring on a CPU: every core reads a batch of its own, instead of all cores the same one.
 
 A core that works alone waits for no other, and finds what it has just computed in its own cache: products are as fast,
-what stands between them takes less time. Each lane is a thread with a twin of the model, which has the same weights,
-so that nothing a model keeps between two calls is shared.
+what stands between them takes less time. Each lane is a thread with the model or a twin of it: a copy of all but the
+weights, as a model may keep something between two calls.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from copy import deepcopy
-from pickle import PicklingError
 from threading import Lock
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
+from transformers.utils import output_capturing
+
+log = logging.getLogger(__name__)
 
 MOST = 16
 """Lanes at most: of Python, they share one core."""
@@ -28,16 +31,32 @@ class Waiting:
 
     def __init__(self, batches: Iterable[list[int]]) -> None:
         self._batches, self._lock = deque(batches), Lock()
+        self.lanes = 1
+        """Those that still read."""
 
     def take(self) -> list[int] | None:
         """The next one; None where there is none left."""
         with self._lock:
             return self._batches.popleft() if self._batches else None
 
-    def halve(self, first: list[int]) -> None:
-        """Cut this one, which is to be read next, and all that wait."""
+    def leave(self) -> None:
+        """Have one lane less."""
         with self._lock:
+            self.lanes -= 1
+
+    def too_large(self, first: list[int]) -> bool:
+        """Take back a batch for which there was no memory; whether its lane is to go on.
+
+        Lanes share the memory, so one that finds too little leaves it to the others. The last one cuts the batch, and
+        all that wait.
+        """
+        with self._lock:
+            if self.lanes > 1:
+                self._batches.appendleft(first)
+                self.lanes -= 1
+                return False
             self._batches = deque(half for some in (first, *self._batches) for half in _halves(some))
+            return True
 
     def clear(self) -> None:
         """Leave nothing to be read."""
@@ -46,15 +65,20 @@ class Waiting:
 
 
 def lanes_for(model: PreTrainedModel, device: torch.device, batches: int) -> int:
-    """How many lanes read so many batches; 1 on an accelerator, and where the model cannot have a twin."""
-    lanes = min(MOST, torch.get_num_threads())
+    """How many lanes read so many batches; 1 on an accelerator, and where the model may have no twin."""
+    threads = torch.get_num_threads()
+    lanes = threads // -(-threads // MOST)
     return 1 if device.type != "cpu" or batches < LEAST * lanes or any(map(_is_single, model.modules())) else lanes
 
 
 def _is_single(module: nn.Module) -> bool:
-    """Whether a twin might not do the same: a forward pass that was replaced, or compiled, and hooks stay behind."""
-    heard = module._forward_hooks or module._forward_pre_hooks
-    return "forward" in vars(module) or bool(heard) or module._compiled_call_impl is not None
+    """Whether a twin might not do the same: a forward pass that was replaced, or compiled, may stay with the original.
+
+    Whoever hooks himself in expects one thread; transformers, which does so to collect hidden states, knows of more.
+    """
+    hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+    heard = any(getattr(hook, "__module__", None) != output_capturing.__name__ for hook in hooks)
+    return heard or "forward" in vars(module) or module._compiled_call_impl is not None
 
 
 def in_lanes(model: PreTrainedModel, lanes: int, read: Callable[[PreTrainedModel], None], waiting: Waiting) -> None:
@@ -64,6 +88,7 @@ def in_lanes(model: PreTrainedModel, lanes: int, read: Callable[[PreTrainedModel
     when all have ended.
     """
     twins = _twins(model, lanes)
+    waiting.lanes = len(twins)
     if len(twins) == 1:
         read(model)
         return
@@ -72,8 +97,9 @@ def in_lanes(model: PreTrainedModel, lanes: int, read: Callable[[PreTrainedModel
     try:
         with ThreadPoolExecutor(lanes, "xbench-lane") as pool:
             try:
-                for one in as_completed([pool.submit(read, twin) for twin in twins]):
-                    one.result()
+                # No name for the one that failed: its error would hold this frame, and this frame all models.
+                for _ in map(Future.result, as_completed([pool.submit(read, twin) for twin in twins])):
+                    pass
             except BaseException:
                 waiting.clear()
                 raise
@@ -83,10 +109,11 @@ def in_lanes(model: PreTrainedModel, lanes: int, read: Callable[[PreTrainedModel
 
 def _twins(model: PreTrainedModel, number: int) -> list[PreTrainedModel]:
     """The model, and others of the same weights; the model alone where an architecture holds what no one can copy."""
-    tensors = [*model.parameters(), *model.buffers()]
+    weights = list(model.parameters())
     try:
-        copies = [deepcopy(model, {id(tensor): tensor for tensor in tensors}) for _ in range(number - 1)]
-    except (AttributeError, PicklingError, RuntimeError, TypeError, ValueError):
+        copies = [deepcopy(model, {id(weight): weight for weight in weights}) for _ in range(number - 1)]
+    except Exception:  # an architecture's own code may fail in any way
+        log.debug("%s cannot be copied: it is read by one lane", type(model).__name__, exc_info=True)
         return [model]
     return [model, *copies]
 

@@ -29,8 +29,8 @@ TOKENS = {"cpu": 8192, "cuda": 65536}
 """Most tokens read at once, padding included: enough to keep the device busy, few enough for its memory."""
 
 LARGEST = 12 * 2**20
-"""Bytes of a batch's largest numbers on a CPU, which stand between the layers of a feed-forward: memory beyond 32 MiB
-is taken from the system anew each time, page by page."""
+"""Bytes of a batch's largest numbers on a CPU, which stand between the layers of a feed-forward: fewer cost time for
+each operation, more are further from the core. Memory beyond 32 MiB is taken from the system anew each time."""
 
 FEED_FORWARD = 4
 """Times as wide as its input a feed-forward is, in nearly every encoder."""
@@ -58,12 +58,12 @@ def predict(
     """Scores of each feature, as `kind.forward` gives them: shape (…), or (tokens, …) where the kind is per token.
 
     `precision` is fp32, tf32 or bf16 (autocast); `reader` reads batches padded unless another is given;
-    `tokens_per_batch` 0 suits the device; `progress` hears (tokens read, tokens in all). Equal calls give equal scores
-    on a CPU. Where memory runs out, batches are halved, down to one feature, and a warning is logged: scores do not
-    depend on the company they are computed in beyond rounding, and what took hours to train is not lost. Only scoring
-    does so, never training, where the batch is part of what is learned. The processes of a `crew` read a share each, of
-    which `progress` then hears; all must ask, and all get all scores. Where they share the weights out, what runs out
-    of memory fails.
+    `tokens_per_batch` 0 suits the device; `progress` hears (tokens read, tokens in all), on a CPU from several threads,
+    one at a time. Equal calls give equal scores on a CPU. Where memory runs out, batches are halved, down to one
+    feature, and a warning is logged: scores do not depend on the company they are computed in beyond rounding, and what
+    took hours to train is not lost. Only scoring does so, never training, where the batch is part of what is learned.
+    The processes of a `crew` read a share each, of which `progress` then hears; all must ask, and all get all scores.
+    Where they share the weights out, what runs out of memory fails.
 
     Raises ScoringError where a score is not a number, DoesNotFit where the model or one feature is too large.
     """
@@ -157,19 +157,21 @@ class _Work:
     def read(self, reader: Reader) -> None:
         """Find scores until no batch is waiting."""
         going = deque[tuple[list[int], torch.Tensor]]()
-        while True:
+        reads = True
+        while reads or going:
             # An accelerator computes one batch while the host takes the last apart and lays out the next.
-            indices = self.waiting.take() if len(going) < AHEAD else None
+            indices = self.waiting.take() if reads and len(going) < AHEAD else None
             if indices is not None:
                 given = self._scores(reader, indices)
                 if given is None:
-                    self.waiting.halve(indices)
+                    reads = self.waiting.too_large(indices)
                 else:
                     going.append((indices, given))
             elif going:
                 self._keep(*going.popleft())
             else:
-                return
+                self.waiting.leave()
+                reads = False
 
     def _keep(self, indices: list[int], given: torch.Tensor) -> None:
         for index, row in zip(indices, given.cpu().numpy(), strict=True):
@@ -180,7 +182,7 @@ class _Work:
                 self._progress(self._done, self._total)
 
     def _scores(self, reader: Reader, indices: list[int]) -> torch.Tensor | None:
-        """Scores on their way to the host; None where a batch is too large but can be cut. Raises DoesNotFit."""
+        """Scores on their way to the host; None where there was too little memory. Raises DoesNotFit."""
         terms = self._terms
         try:
             (batch,) = self._columns.batches(  # type: ignore[union-attr]  # where there are batches there are features
@@ -191,7 +193,8 @@ class _Work:
         except (RuntimeError, MemoryError) as cause:
             if not out_of_memory(cause):
                 raise
-            self._too_large(indices, cause)
+            if self.waiting.lanes == 1:
+                self._too_large(indices, cause)
             # The caller tries again, not this handler: while the error is handled, its frames hold what filled the
             # memory.
             return None

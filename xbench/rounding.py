@@ -32,9 +32,10 @@ class Input:
         """The input of a layer in bf16."""
         if states.dtype == torch.bfloat16 or states.is_inference():  # which does not tell when it was changed
             return states.bfloat16()
-        if self._last is None or self._last[0]() is not states or self._last[1] != states._version:
-            self._last = ref(states), states._version, states.bfloat16()
-        return self._last[2]
+        last = self._last
+        if last is None or last[0]() is not states or last[1] != states._version:
+            self._last = last = ref(states), states._version, states.bfloat16()
+        return last[2]
 
     def clear(self) -> None:
         """Let go of it."""

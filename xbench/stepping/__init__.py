@@ -108,7 +108,7 @@ class Stepper:
     def _laid(self, coming: Sequence[NDArray[np.int64]], *, width: int = 0, fill: int = 0) -> list[Laid]:
         parts = [self._parts(items) for items in coming]
         rows = [self.items.features(part) for own, _ in parts for part in own]
-        with self._room(len(rows[0]), int(self.items.columns.lengths.max())):
+        with self._room(max(len(part) for own, _ in parts for part in own), int(self.items.columns.lengths.max())):
             batches = iter(
                 self.items.columns.batches(
                     rows, pad_id=self.setting.tokenizer.pad_token_id, device=self.device,

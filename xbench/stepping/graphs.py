@@ -137,23 +137,28 @@ class _Tape:
     def __init__(self, stepper: GraphedStepper, batch: Batch, pool: Any) -> None:
         """`pool` is the memory of all recordings; None where nothing is recorded."""
         # Not the stepper, which holds this: such a circle would keep a GPU's memory until the next collection.
-        self._batch = batch
+        self._batch = _owned(batch)
         self._graph = torch.cuda.CUDAGraph() if pool else None
         if self._graph is not None:
             stream = torch.cuda.current_stream(stepper.device)
             with torch.cuda.graph(self._graph, pool=pool, stream=stream):
-                self._loss = stepper.whole_step(batch)
+                self._loss = stepper.whole_step(self._batch)
 
     def played(self, stepper: GraphedStepper, batch: Batch) -> torch.Tensor:
         """The step on another batch of the same shapes; its mean loss."""
         _copied(batch, self._batch)
         if self._graph is None:
             runs = batch.packing.runs if batch.packing else ()
-            return stepper.whole_step(
-                replace(self._batch, packing=replace(self._batch.packing, runs=runs))  # type: ignore[type-var]
-            )
+            return stepper.whole_step(replace(self._batch, packing=replace(self._batch.packing, runs=runs)))
         self._graph.replay()
         return self._loss.clone()  # the next replay writes over it
+
+
+def _owned(one: Any) -> Any:
+    """A batch, or its packing, with memory of its own: many are cut from one piece, which it would keep."""
+    held = {field.name: getattr(one, field.name) for field in fields(one) if field.init}
+    tensors = {name: value.clone() for name, value in held.items() if isinstance(value, torch.Tensor)}
+    return replace(one, **tensors, **{name: _owned(held[name]) for name in ("packing",) if held.get(name)})
 
 
 def _copied(one: Any, into: Any) -> None:
