@@ -20,6 +20,7 @@ from benchmarks import ours, parity, peers
 from benchmarks.protocol import WORDS, hours
 from benchmarks.shapes import SHAPES, VOCABULARY, Work, opened, work
 from benchmarks.turns import Loop, Ratio, close, in_turn, state_bytes, stepping, timed
+from xbench.fit import AHEAD
 from xbench.kinds import Feature
 
 MODELS = ("4 × 256", "2 × 768")
@@ -244,8 +245,7 @@ def _notes(works: Mapping[str, Work], further: Sequence[str]) -> str:
         f"would be, in float32 and bf16, {', '.join(further)} as fast, by the time that AdamW takes for the others.",
         "- Harness overhead is the time of a step of our loop beyond that of the same model calls on batches that are "
         "laid out alike, on one thread.",
-        "- The input pipeline's time goes into some forty calls of numpy on small arrays, with the caches as a model "
-        "has left them.",
+        f"- The input pipeline lays out {AHEAD} batches at once, as fine-tuning does; its time is that of one.",
         f"- {WORDS.rpartition('.')[0]}.",
         f"- torch uses {torch.get_num_threads()} threads.",
     ))  # fmt: skip
