@@ -15,12 +15,14 @@ from threading import Lock
 import torch
 from torch import nn
 from transformers import PreTrainedModel
-from transformers.utils import output_capturing
 
 log = logging.getLogger(__name__)
 
 MOST = 16
 """Lanes at most: of Python, they share one core."""
+
+COLLECTS = "transformers.utils.output_capturing"
+"""Where transformers' own hooks come from, which collect hidden states, for each thread apart."""
 
 LEAST = 4
 """Batches for each lane, below which they might end at different times."""
@@ -74,10 +76,10 @@ def lanes_for(model: PreTrainedModel, device: torch.device, batches: int) -> int
 def _is_single(module: nn.Module) -> bool:
     """Whether a twin might not do the same: a forward pass that was replaced, or compiled, may stay with the original.
 
-    Whoever hooks himself in expects one thread; transformers, which does so to collect hidden states, knows of more.
+    Whoever hooks himself in expects one thread, but for transformers.
     """
     hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
-    heard = any(getattr(hook, "__module__", None) != output_capturing.__name__ for hook in hooks)
+    heard = any(getattr(hook, "__module__", None) != COLLECTS for hook in hooks)
     return heard or "forward" in vars(module) or module._compiled_call_impl is not None
 
 
