@@ -195,6 +195,20 @@ def test_lanes_that_share_too_little_memory_become_fewer(tmp_path: Path, caplog:
     assert np.allclose(found, scored(opened, features, setting), atol=1e-5)
 
 
+def test_a_batch_that_is_given_back_is_read_by_a_lane_that_was_about_to_end() -> None:
+    waiting = Waiting([[0, 1]])
+    waiting.lanes = 2
+    batch = waiting.take()
+    assert batch == [0, 1]
+    assert waiting.take() is None, "the other lane finds nothing left"
+    assert not waiting.too_large(batch), "and then this one gives its batch back, and ends"
+    assert not waiting.leave()
+    assert waiting.lanes == 1
+    assert waiting.take() == [0, 1]
+    assert waiting.leave()
+    assert waiting.lanes == 0
+
+
 def test_hidden_states_are_read_in_lanes_once_transformers_collects_them(tmp_path: Path) -> None:
     opened, _ = set_up(build("bert", tmp_path, TEXTS), kind, LABELS)
     model, ids = opened.model.train(False), torch.arange(5, 11)[None]

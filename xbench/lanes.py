@@ -41,10 +41,12 @@ class Waiting:
         with self._lock:
             return self._batches.popleft() if self._batches else None
 
-    def leave(self) -> None:
-        """Have one lane less."""
+    def leave(self) -> bool:
+        """Have one lane less; False, and no lane less, where another has given a batch back in the meantime."""
         with self._lock:
-            self.lanes -= 1
+            empty = not self._batches
+            self.lanes -= empty
+            return empty
 
     def too_large(self, first: list[int]) -> bool:
         """Take back a batch for which there was no memory; whether its lane is to go on.

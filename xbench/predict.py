@@ -170,8 +170,7 @@ class _Work:
             elif going:
                 self._keep(*going.popleft())
             else:
-                self.waiting.leave()
-                reads = False
+                reads = not self.waiting.leave()
 
     def _keep(self, indices: list[int], given: torch.Tensor) -> None:
         for index, row in zip(indices, given.cpu().numpy(), strict=True):
