@@ -59,20 +59,20 @@ def held(batch: Any) -> dict[str, Any]:
     lengths=some.lists(some.integers(3, 9), min_size=1, max_size=12),
     sizes=some.lists(some.integers(1, 5), min_size=1, max_size=6),
     typed=some.booleans(), target=some.sampled_from(TARGETS), width=some.sampled_from((0, 11)),
-    fill=some.sampled_from((0, 8)), seed=some.integers(0, 99),
+    fill=some.sampled_from((0, 8)), own=some.integers(1, 3), seed=some.integers(0, 99),
 )  # fmt: skip
 def test_batches_cut_at_once(
-    lengths: list[int], sizes: list[int], typed: bool, target: str, width: int, fill: int, seed: int
+    lengths: list[int], sizes: list[int], typed: bool, target: str, width: int, fill: int, own: int, seed: int
 ) -> None:
     drawn = np.random.default_rng(seed)
     features = [
-        feature(length, number // 2, typed=typed, target=target, number=number)
+        feature(length, number // own, typed=typed, target=target, number=number)
         for number, length in enumerate(lengths)
     ]  # fmt: skip
-    rows = [drawn.integers(len(features), size=size) for size in sizes]
+    rows = [drawn.permutation(len(features))[:size] for size in sizes]
     batches = Columns.of(features).batches(rows, pad_id=7, device=CPU, packing=True, width=width, fill=fill)
-    for own, batch in zip(rows, batches, strict=True):
-        chosen = [features[place] for place in own]
+    for places, batch in zip(rows, batches, strict=True):
+        chosen = [features[place] for place in places]
         assert held(batch) == plainly(chosen, 7, width)
         alone = pad(chosen, pad_id=7, packing=True, width=width, fill=fill)
         assert held(batch) == held(alone)
@@ -87,15 +87,13 @@ def check_packing(batch: Batch, lengths: list[int], fill: int) -> None:
     width, tokens = batch.ids.shape[1], sum(lengths)
     order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
     filler = -tokens % fill if fill else 0
-    assert packing.order.tolist() == order
     places = [place * width + token for place in order for token in range(lengths[place])]
     assert packing.places.tolist() == places + [batch.ids.numel()] * filler
-    assert packing.positions.tolist() == [token for place in order for token in range(lengths[place])] + [0] * filler
     begins = np.cumsum([0, *(lengths[place] for place in order)]).tolist()
     assert packing.starts.tolist() == begins + [tokens + filler] * bool(fill)
     assert packing.starts.dtype == torch.int32
-    assert [length for number, length in packing.runs for _ in range(number)] == [lengths[place] for place in order]
-    assert len(packing.runs) == len(set(lengths))
+    assert list(packing.lengths) == [lengths[place] for place in order]
+    assert packing.runs == tuple((lengths.count(length), length) for length in sorted(set(lengths), reverse=True))
     assert packing.longest >= max(lengths)
     assert packing.filled == bool(fill)
 

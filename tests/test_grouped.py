@@ -1,7 +1,5 @@
 """Attention in groups is attention: sequence by sequence, forwards, backwards, with windows and with dropout."""
 
-from collections import Counter
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,10 +10,6 @@ from xbench.grouped import Groups, grouped_attention, near
 
 HEADS, WIDTH = 2, 3
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=9).map(lambda lengths: sorted(lengths, reverse=True))
-
-
-def runs(lengths: list[int]) -> list[tuple[int, int]]:
-    return [(number, length) for length, number in Counter(lengths).items()]
 
 
 def drawn(lengths: list[int], dtype: torch.dtype = torch.float64) -> list[torch.Tensor]:
@@ -37,7 +31,7 @@ def one_by_one(rows: list[torch.Tensor], lengths: list[int], scale: float, windo
 @given(lengths=LENGTHS, window=st.sampled_from([None, 1, 2, 4]), scale=st.sampled_from([1.0, 0.3]))
 def test_it_is_torchs_attention_of_each_sequence(lengths: list[int], window: int | None, scale: float) -> None:
     rows = drawn(lengths)
-    ours = grouped_attention(rows, Groups.of(runs(lengths), HEADS, torch.float64), scale, 0.0, window)
+    ours = grouped_attention(rows, Groups.of(lengths, HEADS, torch.float64), scale, 0.0, window)
     theirs = one_by_one(rows, lengths, scale, window)
     torch.testing.assert_close(ours, theirs)
     towards = torch.randn_like(ours)
@@ -48,7 +42,7 @@ def test_it_is_torchs_attention_of_each_sequence(lengths: list[int], window: int
 @pytest.mark.parametrize("window", [None, 3])
 def test_gradients_with_dropout_are_those_of_small_differences(window: int | None) -> None:
     lengths = [6, 5, 5, 2, 1]
-    groups = Groups.of(runs(lengths), HEADS, torch.float64)
+    groups = Groups.of(lengths, HEADS, torch.float64)
 
     def found(*rows: torch.Tensor) -> torch.Tensor:
         torch.manual_seed(4)  # the same mask each time
@@ -59,7 +53,7 @@ def test_gradients_with_dropout_are_those_of_small_differences(window: int | Non
 
 def test_dropout_leaves_the_mean() -> None:
     lengths = [7, 4, 4]
-    groups, rows = Groups.of(runs(lengths), HEADS, torch.float64), drawn(lengths)
+    groups, rows = Groups.of(lengths, HEADS, torch.float64), drawn(lengths)
     many = torch.stack([grouped_attention(rows, groups, 1.0, 0.3, None).detach() for _ in range(2000)])
     plain = grouped_attention(rows, groups, 1.0, 0.0, None).detach()
     assert float(((many.mean(0) - plain) / (many.std(0) / 2000**0.5 + 1e-9)).abs().max()) < 5
@@ -69,9 +63,9 @@ def test_dropout_leaves_the_mean() -> None:
 def test_bf16_is_the_same_but_for_rounding() -> None:
     lengths = [40, 31, 12, 12, 3]
     rows = drawn(lengths)
-    exact = grouped_attention(rows, Groups.of(runs(lengths), HEADS, torch.float64), 1.0, 0.0, None)
+    exact = grouped_attention(rows, Groups.of(lengths, HEADS, torch.float64), 1.0, 0.0, None)
     halves = [row.detach().bfloat16() for row in rows]
-    groups = Groups.of(runs(lengths), HEADS, torch.bfloat16)
+    groups = Groups.of(lengths, HEADS, torch.bfloat16)
     rounded = grouped_attention(halves, groups, 1.0, 0.0, None)
     assert rounded.dtype == torch.bfloat16
     assert float(((rounded - exact).norm() / exact.norm()).detach()) < 0.01
@@ -79,7 +73,7 @@ def test_bf16_is_the_same_but_for_rounding() -> None:
 
 def test_autocast_changes_nothing() -> None:
     lengths = [9, 4, 4]
-    rows, groups = drawn(lengths, torch.float32), Groups.of(runs(lengths), HEADS, torch.float32)
+    rows, groups = drawn(lengths, torch.float32), Groups.of(lengths, HEADS, torch.float32)
     plain = grouped_attention(rows, groups, 1.0, 0.0, None)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(plain, grouped_attention(rows, groups, 1.0, 0.0, None))
@@ -87,13 +81,13 @@ def test_autocast_changes_nothing() -> None:
 
 def test_in_bf16_groups_have_few_lengths() -> None:
     lengths = [37, 35, 22, 21, 13, 11, 6, 5]
-    assert [longest for _, longest in Groups.of(runs(lengths), HEADS, torch.bfloat16).shapes] == [40, 24, 16, 8]
-    assert [longest for _, longest in Groups.of(runs(lengths), HEADS, torch.float32).shapes] == [37, 22, 13, 6]
+    assert [longest for _, longest in Groups.of(lengths, HEADS, torch.bfloat16).shapes] == [40, 24, 16, 8]
+    assert [longest for _, longest in Groups.of(lengths, HEADS, torch.float32).shapes] == [37, 22, 13, 6]
 
 
 def test_there_is_little_padding() -> None:
     lengths = [90, 60, 55, 50, 45, 40, 38, 36, 30, 25, 22, 20, 18, 15, 12, 8]
-    groups = Groups.of(runs(lengths), HEADS, torch.float32)
+    groups = Groups.of(lengths, HEADS, torch.float32)
     assert len(groups.shapes) == 4
     assert len(groups.slots) < 1.35 * HEADS * sum(lengths)
     assert groups.weights < 0.4 * HEADS * len(lengths) * max(lengths) ** 2

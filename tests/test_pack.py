@@ -76,7 +76,7 @@ def test_a_row_is_filled_up_with_tokens_that_belong_nowhere() -> None:
     assert (len(plain.places), len(filled.places)) == (19, 32)
     assert torch.equal(plain.places, filled.places[:19])
     assert set(filled.places[19:].tolist()) == {3 * 9}, "the place behind the grid"
-    assert filled.runs == plain.runs == ((1, 9), (2, 5))
+    assert filled.lengths == plain.lengths == (9, 5, 5)
     assert filled.starts.tolist() == [*plain.starts.tolist(), 32]
     assert (plain.filled, filled.filled) == (False, True)
 

@@ -5,6 +5,8 @@ transformers' models take it by name through their attention interface; the name
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -22,14 +24,10 @@ PACKED = "xbench_packed"
 class Packing:
     """Where the tokens of a padded batch stand in the row: sequences by length, the longest first."""
 
-    order: torch.Tensor
-    """(sequences,): index in the batch of each sequence in the row."""
     places: torch.Tensor
     """(tokens,): place of each token in the padded batch, flattened; behind its last one for filler."""
-    positions: torch.Tensor
-    """(tokens,): place in its own sequence, from 0."""
-    runs: tuple[tuple[int, int], ...]
-    """(how many sequences, their length): those of equal length stand together. Filler is in none."""
+    lengths: tuple[int, ...]
+    """(sequences,): tokens of each in the row; without filler."""
     starts: torch.Tensor
     """(sequences + 1,) int32: where each sequence begins in the row, and where the last one ends, and the filler."""
     longest: int
@@ -39,10 +37,15 @@ class Packing:
 
     _groups: dict[tuple[int, torch.dtype], Groups] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    @cached_property
+    def runs(self) -> tuple[tuple[int, int], ...]:
+        """(how many sequences, their length): those of equal length stand together."""
+        return tuple((len(list(equal)), length) for length, equal in groupby(self.lengths))
+
     def groups(self, heads: int, dtype: torch.dtype) -> Groups:
         """The sequences in a few groups of like length, the same for every block."""
         if (heads, dtype) not in self._groups:
-            self._groups[heads, dtype] = Groups.of(self.runs, heads, dtype)
+            self._groups[heads, dtype] = Groups.of(self.lengths, heads, dtype)
         return self._groups[heads, dtype]
 
 

@@ -7,8 +7,8 @@ batches.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, repeat
-from typing import Any
+from itertools import repeat
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from xbench.attention import Packing
 from xbench.kinds import IGNORE, Batch, Feature
+
+_There: TypeAlias = Callable[[NDArray[Any]], torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class Columns:
     """(tokens,); None where no feature has types."""
     examples: NDArray[np.int64]
     """(features,)"""
+    alone: bool
+    """Whether each feature belongs to an example of its own."""
     targets: NDArray[np.int64] | None
     """(features,), (features, 2) or, with `labels`, (tokens,); None where no feature has a target."""
     labels: bool
@@ -43,6 +47,7 @@ class Columns:
         lengths = np.array([len(feature.ids) for feature in features])
         types = [feature.types for feature in features if feature.types is not None]
         targets = [feature.target for feature in features if feature.target is not None]
+        examples = np.array([feature.example for feature in features])
         # A pair of positions and the labels of two tokens look alike only where every feature has two tokens, and no
         # window of a text is so short.
         labels = bool(targets) and all(own.shape == (size,) for own, size in zip(targets, lengths, strict=True))
@@ -51,7 +56,8 @@ class Columns:
             begins=lengths.cumsum() - lengths,
             ids=np.concatenate([feature.ids for feature in features], dtype=np.int32),
             types=np.concatenate(types, dtype=np.int32) if types else None,
-            examples=np.array([feature.example for feature in features]),
+            examples=examples,
+            alone=len(np.unique(examples)) == len(examples),
             targets=(np.concatenate if labels else np.array)(targets).astype(np.int64, copy=False) if targets else None,
             labels=labels,
         )
@@ -60,12 +66,13 @@ class Columns:
         self, rows: Sequence[NDArray[np.int64]], *, pad_id: int, device: torch.device, packing: bool = False,
         width: int = 0, fill: int = 0,
     ) -> list[Batch]:  # fmt: skip
-        """A batch for each of these arrays of features' numbers, shape (features of the batch,), none of them empty.
+        """A batch for each of these arrays of features' numbers, shape (features of the batch,).
 
-        What they hold is as `xbench.pack.pad` says, which takes the same options.
+        None of them is empty or names a feature twice. What batches hold is as `xbench.pack.pad` says, which takes the
+        same options.
         """
         cut, there = _Cut(self, rows, width), _there(device)
-        ids, mask = cut.grids(there(cut.laid(self.ids, pad_id))), cut.grids(there(cut.laid(1, 0)))
+        ids, mask = cut.grids(there(cut.laid(self.ids, pad_id))), cut.grids(there(cut.mask()))
         types: Iterable[Any] = repeat(None)
         targets: Iterable[Any] = repeat(None)
         if self.types is not None:
@@ -74,9 +81,21 @@ class Columns:
             targets = cut.grids(there(cut.laid(self.targets, IGNORE)))
         elif self.targets is not None:
             targets = torch.split(there(self.targets[cut.chosen]), cut.numbers)
-        examples = torch.split(there(_numbered(self.examples[cut.chosen], cut)), cut.numbers)
         packings = _packings(cut, there, width, fill) if packing else repeat(None)
-        return list(map(Batch, ids, mask, types, targets, examples, packings))
+        return list(map(Batch, ids, mask, types, targets, self._numbered(cut, there), packings))
+
+    def _numbered(self, cut: "_Cut", there: _There) -> Sequence[torch.Tensor]:
+        """The examples that features belong to, counted from 0 in each batch as they come."""
+        if self.alone:
+            each = there(np.arange(max(cut.numbers)))
+            of_size = {number: each[:number] for number in set(cut.numbers)}
+            return [of_size[number] for number in cut.numbers]
+        known, number, first = self.examples[cut.chosen].tolist(), list[int](), 0
+        for features in cut.numbers:
+            place: dict[int, int] = {}
+            number += [place.setdefault(example, len(place)) for example in known[first : first + features]]
+            first += features
+        return torch.split(there(np.array(number)), cut.numbers)
 
 
 class _Cut:
@@ -86,91 +105,78 @@ class _Cut:
     """
 
     def __init__(self, columns: Columns, rows: Sequence[NDArray[np.int64]], width: int) -> None:
-        numbers = np.array([len(some) for some in rows])
+        self.numbers = [len(some) for some in rows]
+        numbers = np.array(self.numbers)
         self.firsts = numbers.cumsum() - numbers
-        self.numbers: list[int] = numbers.tolist()
         self.chosen = np.concatenate(rows)
         lengths = columns.lengths[self.chosen]
-        batch = np.arange(len(rows)).repeat(numbers)
         widths = np.full(len(rows), width) if width else np.maximum.reduceat(lengths, self.firsts)
         self.sizes = numbers * widths
         """(batches,): places of each, padding included."""
         self.shapes = list(zip(self.numbers, widths.tolist(), strict=True))
-        before = self.sizes.cumsum() - self.sizes
-        self.local = np.arange(len(batch)) - self.firsts[batch]
-        """(features,): number of each in its batch."""
-        origins = before[batch] + self.local * widths[batch]
+        self.before = self.sizes.cumsum() - self.sizes
+        self.spaces = np.stack((lengths, widths.repeat(numbers) - lengths), 1)
+        """(features, 2): tokens of each, as the batches come, and its padding."""
 
-        self.order = np.lexsort((-lengths, batch))
-        self.lengths = lengths[self.order]
+        order = (np.arange(len(rows)).repeat(numbers) * (lengths.max() + 1) - lengths).argsort(kind="stable")
+        self.lengths = lengths[order]
         ends = self.lengths.cumsum()
-        self.tokens = np.add.reduceat(self.lengths, self.firsts)
+        self.tokens = np.add.reduceat(lengths, self.firsts)
         """(batches,): tokens of each, without padding."""
         begins = ends - self.lengths
         self.starts = begins - begins[self.firsts].repeat(numbers)
         """(features,): where each sequence begins in the row of its batch."""
-        token = np.arange(ends[-1])
-        self.positions = token - begins.repeat(self.lengths)
-        self.places = token + (origins[self.order] - begins).repeat(self.lengths)
-        self.source = token + (columns.begins[self.chosen][self.order] - begins).repeat(self.lengths)
-        self.places_within = self.places - before.repeat(self.tokens)
+        token, origins = np.arange(ends[-1]), self.spaces.sum(1).cumsum() - self.spaces.sum(1)
+        self.places = token + (origins[order] - begins).repeat(self.lengths)
+        self.source = token + (columns.begins[self.chosen][order] - begins).repeat(self.lengths)
 
-    def laid(self, values: NDArray[Any] | int, rest: int) -> NDArray[np.int64]:
+    def laid(self, values: NDArray[Any], rest: int) -> NDArray[np.int64]:
         """All padded batches: the values where there are tokens, `rest` elsewhere."""
-        filled = np.empty(int(self.sizes.sum()), np.int64)
-        filled.fill(rest)
+        filled = np.full(self.sizes.sum(), rest)
         # A scatter that has to convert as well takes twice as long.
-        filled[self.places] = values if isinstance(values, int) else values.take(self.source).astype(np.int64)
+        filled[self.places] = values.take(self.source).astype(np.int64)
         return filled
+
+    def mask(self) -> NDArray[np.int64]:
+        """All padded batches: 1 where there are tokens, 0 elsewhere."""
+        return np.tile((1, 0), len(self.spaces)).repeat(self.spaces.ravel())
 
     def grids(self, laid: torch.Tensor) -> list[torch.Tensor]:
         """The batches of it, each of shape (features, tokens)."""
-        parts = torch.split(laid, self.sizes.tolist())
-        return [part.view(shape) for part, shape in zip(parts, self.shapes, strict=True)]
+        begins = zip(self.shapes, self.before.tolist(), strict=True)
+        return [laid.as_strided(shape, (shape[1], 1), begin) for shape, begin in begins]
 
 
-def _packings(cut: _Cut, there: Callable[[NDArray[Any]], torch.Tensor], width: int, fill: int) -> Iterator[Packing]:
+def _packings(cut: _Cut, there: _There, width: int, fill: int) -> Iterator[Packing]:
     """Where the tokens of each batch stand in its row.
 
-    Filler is one more sequence, of no token where the row is full, so that there is always one. It begins anew at the
-    first position with every token, as there may be fewer positions than filler.
+    Filler is one more sequence, of no token where the row is full, so that there is always one.
     """
     numbers, more = np.array(cut.numbers), -cut.tokens % fill if fill else np.zeros_like(cut.tokens)
-    wholes = cut.tokens + more
-    places, positions = cut.places_within, cut.positions
+    wholes, places = cut.tokens + more, cut.places - cut.before.repeat(cut.tokens)
     if more.any():
         # What belongs nowhere has the place behind the last one.
-        slots = np.arange(len(places)) + (more.cumsum() - more).repeat(cut.tokens)
-        nowhere, nought = cut.sizes.repeat(wholes), np.zeros(int(wholes.sum()), np.int64)
-        nowhere[slots], nought[slots] = places, positions
-        places, positions = nowhere, nought
+        nowhere = cut.sizes.repeat(wholes)
+        nowhere[np.arange(len(places)) + (more.cumsum() - more).repeat(cut.tokens)] = places
+        places = nowhere
     ends = np.column_stack([cut.tokens, wholes] if fill else [cut.tokens])
     starts = np.insert(cut.starts, (cut.firsts + numbers).repeat(ends.shape[1]), ends.ravel()).astype(np.int32)
-    columns = (
-        torch.split(there(cut.order - cut.firsts.repeat(numbers)), cut.numbers),
+    lengths: list[int] = cut.lengths.tolist()
+    columns = zip(
+        cut.firsts.tolist(),
+        cut.numbers,
         torch.split(there(places), wholes.tolist()),
-        torch.split(there(positions), wholes.tolist()),
         torch.split(there(starts), (numbers + ends.shape[1]).tolist()),
+        strict=True,
     )
-    for runs, order, own, steps, begins in zip(_runs(cut), *columns, strict=True):
+    for first, sequences, own, begins in columns:
         yield Packing(
-            order=order, places=own, positions=steps, runs=runs, starts=begins, longest=max(width or runs[0][1], fill),
-            filled=fill > 0,
+            lengths=tuple(lengths[first : first + sequences]), places=own, starts=begins,
+            longest=max(width or lengths[first], fill), filled=fill > 0,
         )  # fmt: skip
 
 
-def _runs(cut: _Cut) -> Iterator[tuple[tuple[int, int], ...]]:
-    """How many sequences of each batch stand together that are equally long, and how long."""
-    changes = np.diff(cut.lengths, prepend=-1) != 0
-    changes[cut.firsts] = True
-    begins = np.flatnonzero(changes)
-    runs = list(zip(np.diff(begins, append=len(changes)).tolist(), cut.lengths[begins].tolist(), strict=True))
-    bounds = [*np.searchsorted(begins, cut.firsts).tolist(), len(runs)]
-    for begin, end in pairwise(bounds):
-        yield tuple(runs[begin:end])
-
-
-def _there(device: torch.device) -> Callable[[NDArray[Any]], torch.Tensor]:
+def _there(device: torch.device) -> _There:
     """What brings an array to the device; on a CPU the tensor shares its memory."""
     if device.type == "cpu":
         return torch.from_numpy
@@ -178,15 +184,3 @@ def _there(device: torch.device) -> Callable[[NDArray[Any]], torch.Tensor]:
         return lambda array: torch.from_numpy(array).to(device)
     # Only a copy from pinned memory lets the host go on at once.
     return lambda array: torch.from_numpy(array).pin_memory().to(device, non_blocking=True)
-
-
-def _numbered(examples: NDArray[np.int64], cut: _Cut) -> NDArray[np.int64]:
-    """The examples that features belong to, counted from 0 in each batch as they come."""
-    number: NDArray[np.int64] = cut.local.copy()
-    known: list[int] = examples.tolist()
-    for first, features in zip(cut.firsts.tolist(), cut.numbers, strict=True):
-        own = known[first : first + features]
-        if len(distinct := dict.fromkeys(own)) < features:
-            place = {example: place for place, example in enumerate(distinct)}
-            number[first : first + features] = [place[example] for example in own]
-    return number

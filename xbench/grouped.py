@@ -42,10 +42,10 @@ class Groups:
     _beyond_windows: dict[int, list[torch.Tensor]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
-    def of(cls, runs: Sequence[tuple[int, int]], heads: int, dtype: torch.dtype) -> "Groups":
-        """`runs` are (how many sequences, their length), the longest first, as they stand in the row."""
+    def of(cls, sequences: Sequence[int], heads: int, dtype: torch.dtype) -> "Groups":
+        """`sequences` are the tokens of each, the longest first, as they stand in the row."""
         even = EVEN if dtype == torch.bfloat16 else 1
-        lengths = np.repeat(*np.array([(length, number) for number, length in runs]).T)
+        lengths = np.array(sequences)
         starts = np.cumsum(lengths) - lengths
         head = np.arange(heads)[:, None]
         shapes, slots, places, beyond, size = [], [], np.empty((int(lengths.sum()), heads), np.int64), [], 0

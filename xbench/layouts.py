@@ -219,11 +219,13 @@ class _Packed:
     def run(self, own: Callable[..., Any], packing: Packing, more: dict[str, Any]) -> Any:
         ids = more["input_ids"]
         more |= {"attention_mask": None, "input_ids": _row(ids, packing), "packing": packing}
-        more["position_ids"] = packing.positions[None]
         if self.first:
             # RoBERTa's way: the padding's token is no position, where it stands in a text either.
             real = ids != self.first - 1
             more["position_ids"] = _row(real.cumsum(1) * real + self.first - 1, packing)
+        else:
+            # Filler is at 0, as there may be fewer positions than filler.
+            more["position_ids"] = (packing.places % ids.shape[1])[None]
         if "token_type_ids" in self.takes:
             # Given or not: some architectures take zeros for it from a table that is as long as their positions.
             types = more.get("token_type_ids")
@@ -248,16 +250,17 @@ class _Parts:
         self.takes = _names(encoder)
 
     def run(self, own: Callable[..., Any], packing: Packing, more: dict[str, Any]) -> Any:
-        lengths = [length for number, length in packing.runs for _ in range(number)]
+        lengths = packing.lengths
         wasteful = len(lengths) * lengths[0] > WASTE * sum(lengths)
         width = more["input_ids"].shape[1]
+        order = packing.places[packing.starts[: len(lengths)]] // width
         founds, begin = [], 0
-        for part in packing.order.chunk(PARTS if wasteful else 1):
+        for part in order.chunk(PARTS if wasteful else 1):
             longest = lengths[begin]
             begin += len(part)
             found = own(**{name: _cut(value, part, longest) for name, value in more.items()})
             founds.append(_turn(found, partial(widened, pad=(0, 0, 0, width - longest))))
-        back = packing.order.argsort()
+        back = order.argsort()
         for name, first in list(founds[0].items()):
             parts = [found[name] for found in founds]
             founds[0][name] = (

@@ -148,8 +148,8 @@ class _Tape:
         """The step on another batch of the same shapes; its mean loss."""
         _copied(batch, self._batch)
         if self._graph is None:
-            runs = batch.packing.runs if batch.packing else ()
-            return stepper.whole_step(replace(self._batch, packing=replace(self._batch.packing, runs=runs)))
+            lengths = batch.packing.lengths if batch.packing else ()
+            return stepper.whole_step(replace(self._batch, packing=replace(self._batch.packing, lengths=lengths)))
         self._graph.replay()
         return self._loss.clone()  # the next replay writes over it
 
