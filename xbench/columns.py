@@ -115,7 +115,9 @@ class _Cut:
         """(batches,): places of each, padding included."""
         self.shapes = list(zip(self.numbers, widths.tolist(), strict=True))
         self.before = self.sizes.cumsum() - self.sizes
-        self.spaces = np.stack((lengths, widths.repeat(numbers) - lengths), 1)
+        """(batches,): places of those before."""
+        wide = widths.repeat(numbers)
+        self.spaces = np.stack((lengths, wide - lengths), 1)
         """(features, 2): tokens of each, as the batches come, and its padding."""
 
         order = (np.arange(len(rows)).repeat(numbers) * (lengths.max() + 1) - lengths).argsort(kind="stable")
@@ -126,8 +128,8 @@ class _Cut:
         begins = ends - self.lengths
         self.starts = begins - begins[self.firsts].repeat(numbers)
         """(features,): where each sequence begins in the row of its batch."""
-        token, origins = np.arange(ends[-1]), self.spaces.sum(1).cumsum() - self.spaces.sum(1)
-        self.places = token + (origins[order] - begins).repeat(self.lengths)
+        token = np.arange(ends[-1])
+        self.places = token + ((wide.cumsum() - wide)[order] - begins).repeat(self.lengths)
         self.source = token + (columns.begins[self.chosen][order] - begins).repeat(self.lengths)
 
     def laid(self, values: NDArray[Any], rest: int) -> NDArray[np.int64]:
