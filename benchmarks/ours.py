@@ -12,10 +12,11 @@ from benchmarks.shapes import Work
 from benchmarks.turns import Loop
 from xbench import fit as fitting
 from xbench.kinds import Feature
-from xbench.layouts import Reader, reader_of
+from xbench.layouts import Reader
 from xbench.opening import Opened, put_on
 from xbench.predict import predict
 from xbench.stepping import Stepper
+from xbench.trial import reader_of
 
 
 def reader(opened: Opened, work: Work, *, precision: str, device: str = "cpu", layout: str = "auto") -> Reader:

@@ -19,10 +19,10 @@ from xbench.errors import DoesNotFit
 from xbench.kinds import Batch, Setting
 from xbench.kinds.pairs import kind
 from xbench.lanes import LEAST, MOST, Waiting, in_lanes, lanes_for
-from xbench.layouts import reader_of
 from xbench.pack import by_length
 from xbench.predict import predict
 from xbench.stepping.vocabulary import compact
+from xbench.trial import reader_of
 
 CPU = torch.device("cpu")
 LABELS = ("no", "yes")

@@ -19,12 +19,13 @@ from xbench.kinds.pairs import kind as pairing
 from xbench.kinds.retrieval import kind as retrieving
 from xbench.kinds.spans import kind as spanning
 from xbench.kinds.tags import kind as tagging
-from xbench.layouts import Reader, reader_of
+from xbench.layouts import Reader
 from xbench.pack import pad
 from xbench.predict import predict
 from xbench.stepping import Stepper
 from xbench.stepping.graphs import GraphedStepper
 from xbench.stepping.items import Items
+from xbench.trial import reader_of
 
 CPU = torch.device("cpu")
 LABELS = ("no", "yes")

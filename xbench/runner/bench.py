@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from xbench.crew import ALONE, Crew
 from xbench.kinds import Feature, Setting
-from xbench.layouts import Reader, compile_blocks, reader_of
+from xbench.layouts import Reader, compile_blocks
 from xbench.opening import Opened, open_encoder, put_on
 from xbench.predict import predict
 from xbench.recipe import Recipe
 from xbench.runner import facts
 from xbench.runner.order import Order
 from xbench.runner.plan import Job
+from xbench.trial import reader_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
