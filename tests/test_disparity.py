@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xbench.board.spread import over_all
 from xbench.disparity import (
     EQUAL,
     SPREADS,
@@ -16,7 +17,6 @@ from xbench.disparity import (
     lowest_fifth,
     mean_difference,
     measures,
-    over_tasks,
     sample,
 )
 from xbench.errors import BadOption
@@ -212,18 +212,26 @@ def test_equal_calls_draw_the_same() -> None:
     assert not (first == drawn(cells, ("en", "ar", "de"), paired=True, seed=4)).all()
 
 
-def test_over_tasks_measures_are_averaged_and_their_errors_added_in_squares() -> None:
-    def of(value: float, half: float, name: str = "gap") -> Measure:
-        return Measure(name=name, value=value, low=value - half, high=value + half, languages=("de",))
+def of_task(value: float, half: float | None, name: str = "gap") -> Measure:
+    low, high = (None, None) if half is None else (value - half, value + half)
+    return Measure(name=name, value=value, low=low, high=high, languages=("de",))
 
-    both = over_tasks([(of(0.2, 0.03), of(0.1, 0.01, "SD")), (of(0.4, 0.04),)])
+
+def test_over_tasks_measures_are_averaged_and_their_errors_added_in_squares() -> None:
+    both = over_all([(of_task(0.2, 0.03), of_task(0.1, 0.01, "SD")), (of_task(0.4, 0.04),)], ["a", "b"])
     assert [one.name for one in both] == ["gap"]
     assert both[0].value == pytest.approx(0.3)
-    assert both[0].low == pytest.approx(0.3 - 0.05 / 2)
-    assert (
-        over_tasks([(of(0.2, 0.03),), (Measure(name="gap", value=0.1, low=None, high=None, languages=()),)])[0].low
-        is None
-    )
+    assert (both[0].low, both[0].high) == (pytest.approx(0.3 - 0.05 / 2), pytest.approx(0.3 + 0.05 / 2))
+    assert over_all([(of_task(0.2, 0.03),), (of_task(0.1, None),)], ["a", "b"])[0].low is None
+    assert over_all([(of_task(0.2, 0.03),)], ["a"]) == ()
+
+
+def test_errors_of_tasks_that_share_a_fine_tuning_are_added() -> None:
+    three = [(of_task(0.2, 0.03),), (of_task(0.4, 0.01),), (of_task(0.6, 0.03),)]
+    (shared,) = over_all(three, ["a", "a", "b"])
+    assert shared.high == pytest.approx(0.4 + np.hypot(0.04, 0.03) / 3)
+    (untrained,) = over_all(three, ["", "", "b"])
+    assert untrained.high == pytest.approx(0.4 + np.sqrt(0.03**2 + 0.01**2 + 0.03**2) / 3), "no training is none"
 
 
 def test_what_cannot_be_measured_is_an_error() -> None:

@@ -1,5 +1,6 @@
 """The gate's numbers: moderation against closed forms and simulation, the screen, the guards, calibration in small."""
 
+from dataclasses import replace
 from math import inf, log, pi, sqrt
 
 import numpy as np
@@ -14,7 +15,9 @@ from xbench.gate.judging import decided, levels_of
 from xbench.gate.moderation import NOTHING, Prior, over_seeds, prior, trigamma_inverse
 from xbench.gate.screen import differences, screened
 from xbench.gate.settings import Settings
-from xbench.uncertainty import Spread
+from xbench.gate.verdict import Guard
+from xbench.influence import Cells
+from xbench.uncertainty import Spread, difference_spread
 
 LEVELS = levels_of(Settings(), 4)
 OWN, WHIM = 0.03, 0.051
@@ -170,6 +173,63 @@ def test_one_seed_decides_no_guard() -> None:
     one = spread(0.1, runs=(1, 5), seeds=(0.0, 1e-4), interactions=(0.0, 5e-6))
     guard = guarded("source", {"a": Part(spread=one, languages=("en",), trained=True)}, margin=0.02, levels=LEVELS)
     assert (guard.outcome, guard.seeds_needed, guard.detectable) == ("INCONCLUSIVE", None, None)
+
+
+def shared_guard(some: np.random.Generator, *, same: bool, says: bool) -> Guard:
+    """Two tasks of 3 and 2 languages; with `same` one fine-tuning answers both, and `says` tells the gate so."""
+    parts, moved = {}, 0.02 * some.standard_normal((2, 5))
+    for task, languages in (("qa", "abc"), ("more", "de")):
+        own = moved if same else 0.02 * some.standard_normal((2, 5))
+        sides = [
+            Cells(
+                influences={one: (some.random((5, 400)) < 0.7 + side[:, None]).astype(float) for one in languages},
+                ids=dict.fromkeys(languages, tuple(map(str, range(400)))),
+            )
+            for side in own
+        ]
+        parts[task] = Part(
+            spread=difference_spread(*sides, dict.fromkeys(languages, 1 / len(languages))), languages=tuple(languages),
+            trained=True, training=("one", "one") if says else (), seeds=(tuple(range(5)),) * 2,
+        )  # fmt: skip
+    return guarded("target mean", parts, margin=0.01, levels=LEVELS)
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_the_error_over_tasks_knows_which_share_a_fine_tuning(same: bool) -> None:
+    some = np.random.default_rng(4)
+    guards = [shared_guard(some, same=same, says=same) for _ in range(400)]
+    true = float(np.std([one.value for one in guards]))
+    stated = sqrt(np.mean([one.standard_error**2 for one in guards]))
+    # The standard deviation of 400 is known to 4 %, and independence would miss by 25 % where seeds are shared.
+    assert stated == pytest.approx(true, rel=0.12)
+
+
+def test_tasks_that_share_with_other_seeds_are_bounded() -> None:
+    some = np.random.default_rng(5)
+    parts = {task: Part(spread=spread(), languages=("de",), trained=True, training=("one", "one")) for task in "ab"}
+    apart = {task: replace(one, training=()) for task, one in parts.items()}
+    together, alone = (guarded("gap", one, margin=0.01, levels=LEVELS).standard_error for one in (parts, apart))
+    assert together**2 == pytest.approx(2 * (1e-4 + 1e-4) / 5 / 2 + (3e-5 - 1e-5) / 2, rel=1e-6)
+    assert alone**2 == pytest.approx(((1e-4 + 1e-4) / 5 + 3e-5 - 1e-5) / 2, rel=1e-6)
+    assert shared_guard(some, same=True, says=True).seeds == (5, 5)
+
+
+@pytest.mark.parametrize(("seeds", "least"), [(3, 0.66), (5, 0.70), (10, 0.74)])
+def test_a_guard_finds_what_it_says_it_could_see(seeds: int, least: float) -> None:
+    some = np.random.default_rng(seeds)
+
+    def one(loss: float) -> Guard:
+        sides = [some.standard_normal((seeds, 300)) * 0.3 + 0.012 * some.standard_normal((seeds, 1)) for _ in range(2)]
+        ids = {"de": tuple(map(str, range(300)))}
+        given = [
+            Cells(influences={"de": 0.7 - less + side}, ids=ids) for less, side in zip((loss, 0.0), sides, strict=True)
+        ]
+        part = Part(spread=difference_spread(*given, {"de": 1.0}), languages=("de",), trained=True)
+        return guarded("source", {"a": part}, margin=0.01, levels=LEVELS)
+
+    said = float(np.median([one(0.0).detectable or 0.0 for _ in range(200)]))
+    found = np.mean([one(said).outcome == "REGRESSION" for _ in range(400)])
+    assert least < found < 0.92
 
 
 def test_all_levels_together_are_alpha() -> None:

@@ -13,7 +13,7 @@ from scipy.stats import norm, t, ttest_1samp
 from xbench.errors import BadOption, ScoringError
 from xbench.influence import Cells
 from xbench.resample import wilson
-from xbench.uncertainty import combined, contrast, difference, difference_spread, over_seeds, spread
+from xbench.uncertainty import combined, contrast, difference, difference_spread, joined, over_seeds, spread
 
 
 def cells(**languages: np.ndarray) -> Cells:
@@ -266,3 +266,34 @@ def test_intervals_of_differences_and_contrasts_cover() -> None:
         change = difference(cells(de=de), cells(de=base), {"de": 1.0})
         held.append((gap.low <= norm.cdf(1 / sqrt(2.09)) - 0.5 <= gap.high, change.low <= 0 <= change.high))
     assert np.all((np.mean(held, axis=0) > 0.92) & (np.mean(held, axis=0) < 0.985))
+
+
+def test_tasks_of_one_fine_tuning_are_as_languages_of_one_task() -> None:
+    some = np.random.default_rng(0)
+    moved = 0.2 * some.standard_normal((5, 1))
+    qa = {name: moved + some.standard_normal((5, 80)) for name in ("de", "sw")}
+    more = {name: 2 * moved + some.standard_normal((5, 50)) for name in ("hi",)}
+    both = cells(**qa, **more)
+    whole = spread([(both, {"de": 0.25, "sw": 0.25, "hi": 0.5})], paired=False)
+    parts = [spread([(cells(**one), dict.fromkeys(one, 1 / len(one)))], paired=False) for one in (qa, more)]
+    together = joined(parts, [0.5, 0.5], same=True)
+    assert together.seeds == pytest.approx(whole.seeds)
+    assert together.by_seed[0] == pytest.approx(whole.by_seed[0])
+    assert (together.examples, together.interactions) == (
+        pytest.approx(whole.examples),
+        pytest.approx(whole.interactions),
+    )
+    assert together.estimate().value == pytest.approx(whole.estimate().value)
+    apart = combined([one.estimate() for one in parts], [0.5, 0.5])
+    assert together.estimate().standard_error > 1.2 * apart.standard_error
+    assert (together.n, together.smallest, together.least, together.most) == (210, 50, 0.0, 1.0)
+
+
+def test_tasks_whose_seeds_are_others_err_together_at_most() -> None:
+    some = np.random.default_rng(1)
+    rows = [some.standard_normal((seeds, 40)) for seeds in (3, 5)]
+    parts = [spread([(cells(de=one), {"de": 1.0})]) for one in rows]
+    together = joined(parts, [0.5, 0.5], same=False)
+    deviations = [one.mean(axis=1).std(ddof=1) for one in rows]
+    assert together.seeds[0] == pytest.approx((sum(deviations) / 2) ** 2)
+    assert (together.runs, together.by_seed) == ((3,), ())

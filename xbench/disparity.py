@@ -148,36 +148,6 @@ def measures(
     return (*found, *_utility(taken, speakers))
 
 
-def over_tasks(several: Sequence[Sequence[Measure]]) -> tuple[Measure, ...]:
-    """The mean over tasks of every measure that all of them have; tasks are independent, so errors add in squares."""
-    by_name = [{one.name: one for one in each} for each in several]
-    found = []
-    for name in by_name[0] if by_name else ():
-        parts = [each[name] for each in by_name if name in each]
-        if len(parts) < len(by_name):
-            continue
-        value = float(np.mean([one.value for one in parts]))
-        low, high = (_side(parts, end) for end in ("low", "high"))
-        found.append(
-            Measure(
-                name=name, value=value, low=None if low is None else value - low,
-                high=None if high is None else value + high,
-                languages=tuple(dict.fromkeys(language for one in parts for language in one.languages)),
-                seeds=min(one.seeds for one in parts),
-                caveat="; ".join(dict.fromkeys(one.caveat for one in parts if one.caveat)),
-            )
-        )  # fmt: skip
-    return tuple(found)
-
-
-def _side(parts: Sequence[Measure], end: str) -> float | None:
-    """How far the mean may lie off to one side: root of the summed squares over their number; None where one is."""
-    ends = [getattr(one, end) for one in parts]
-    if any(one is None for one in ends):
-        return None
-    return float(np.sqrt(sum((edge - one.value) ** 2 for edge, one in zip(ends, parts, strict=True)))) / len(parts)
-
-
 def _mean(taken: Sample, name: str, languages: tuple[str, ...]) -> Measure:
     value = float(np.mean([taken.values[taken.languages.index(one)] for one in languages]))
     return _linear(taken, name, value, dict.fromkeys(languages, 1 / len(languages)), languages)

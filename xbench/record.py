@@ -1,5 +1,7 @@
 """What one run leaves behind: plain values, readable without the code that wrote them."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -7,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 SCHEMA = "xbench.record/1"
+
+AFTER_TRAINING = ("limit_test", "selection", "precision", "answer", "nbest", "threshold")
+"""Numbers of a recipe that change what is learned by no more than rounding, or by which of its checkpoints is kept."""
 
 ZERO_SHOT = ("source-dev", "last", "none")
 """Rules of selection that read no label of a target language."""
@@ -247,3 +252,16 @@ def parts(signature: str) -> dict[str, str]:
 def headline(record: Record) -> str:
     """The metric that ranks a record's task, as its signature says; empty where it says none."""
     return parts(record.signature).get("metric", "")
+
+
+def training(record: Record) -> str:
+    """What a run was fine-tuned on and how, as a short hash; empty where nothing was.
+
+    Runs of one checkpoint in which it is equal share their fine-tunings, seed by seed, whichever tasks they answer.
+    """
+    used = record.provenance.train
+    if used is None:
+        return ""
+    rows = (used.repo, used.config, used.split, used.rows, used.fingerprint, record.run.source)
+    numbers = {name: value for name, value in record.provenance.recipe.items() if name not in AFTER_TRAINING}
+    return hashlib.sha256(json.dumps([rows, numbers], sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -56,6 +56,8 @@ class Spread:
     """Of each encoder: variance of its seeds' scores, one seed each; 0 where it has one seed only."""
     runs: tuple[int, ...]
     """Of each encoder: number of seeds."""
+    by_seed: tuple[tuple[float, ...], ...] = ()
+    """Of each encoder: what it gives to the value with each seed; empty where nobody says."""
     examples: float
     """Variance of the value over sets of examples, seeds held."""
     interactions: tuple[float, ...]
@@ -148,6 +150,7 @@ def spread(sides: Sequence[tuple[Cells, Mapping[str, float]]], *, paired: bool =
         value=float(sum(one.mean() for one in scores)),
         seeds=tuple(float(one.var(ddof=1)) if len(one) > 1 else 0.0 for one in scores),
         runs=tuple(cells.seeds for cells, _ in sides),
+        by_seed=tuple(tuple(one.tolist()) for one in scores),
         examples=float(items @ items),
         interactions=tuple(float(one.var(axis=0, ddof=1).sum()) / len(one) if len(one) > 1 else 0.0 for one in given),
         n=n,
@@ -172,6 +175,42 @@ def combined(estimates: Sequence[Estimate], weights: Sequence[float], level: flo
         seeds=min(one.seeds for one, _ in pairs), n=sum(one.n for one, _ in pairs),
         smallest=min(one.n for one, _ in pairs), least=sum(map(min, ends)), most=sum(map(max, ends)),
     )  # fmt: skip
+
+
+def joined(spreads: Sequence[Spread], weights: Sequence[float], *, same: bool) -> Spread:
+    """A weighted sum over tasks that one fine-tuning answers: a seed moves them together, their items are their own.
+
+    `same` says that the seeds of all are the same ones, in equal order: the variance over seeds is then that of each
+    seed's own sum. Else it is the largest that such a sum can have, where all tasks err together.
+    """
+    pairs = list(zip(spreads, weights, strict=True))
+    sides = range(len(spreads[0].runs))
+    known = same and all(one.by_seed for one in spreads)
+    return Spread(
+        value=sum(weight * one.value for one, weight in pairs),
+        seeds=tuple(_seeds_together(pairs, side) if known else _seeds_at_most(pairs, side) for side in sides),
+        runs=tuple(min(one.runs[side] for one in spreads) for side in sides),
+        by_seed=tuple(tuple(_sums(pairs, side).tolist()) for side in sides) if known else (),
+        examples=sum(weight**2 * one.examples for one, weight in pairs),
+        interactions=tuple(sum(weight**2 * one.interactions[side] for one, weight in pairs) for side in sides),
+        n=sum(one.n for one in spreads), smallest=min(one.smallest for one in spreads),
+        least=sum(min(weight * one.least, weight * one.most) for one, weight in pairs),
+        most=sum(max(weight * one.least, weight * one.most) for one, weight in pairs),
+    )  # fmt: skip
+
+
+def _sums(pairs: Sequence[tuple[Spread, float]], side: int) -> NDArray[np.float64]:
+    """What an encoder gives to a weighted sum with each seed, shape (seeds,)."""
+    return np.asarray(np.sum([weight * np.array(one.by_seed[side]) for one, weight in pairs], axis=0), np.float64)
+
+
+def _seeds_together(pairs: Sequence[tuple[Spread, float]], side: int) -> float:
+    sums = _sums(pairs, side)
+    return float(sums.var(ddof=1)) if len(sums) > 1 else 0.0
+
+
+def _seeds_at_most(pairs: Sequence[tuple[Spread, float]], side: int) -> float:
+    return float(sum(abs(weight) * sqrt(one.seeds[side]) for one, weight in pairs)) ** 2
 
 
 def _known(sides: Sequence[tuple[Cells, Mapping[str, float]]]) -> None:

@@ -90,6 +90,10 @@ class Board:
         """What a column says about disparity, with intervals where its counts are at hand; empty where incomplete."""
         return measured(table, column, self._cells_if_few(column, table.metric), gini=gini)
 
+    def training(self, column: Column) -> str:
+        """What a column's encoder was fine-tuned on and how, see `xbench.record.training`."""
+        return str(self.runs["training"].iloc[column.runs[0]])
+
     def cells(self, column: Column, metric: str) -> Cells | None:
         """Influences behind a column; None where its counts are not at hand or its seeds had different items."""
         key = (metric, column.runs)

@@ -22,16 +22,17 @@ from xbench import record as record_module
 from xbench import store
 from xbench.cache import cache_dir, made_once, source_hash
 from xbench.errors import BadRecord, StoreError, Unwritable
-from xbench.record import Record, headline
+from xbench.record import Record, headline, training
 from xbench.store import Reject
 
 RUN = (
     "run", "board", "file", "task", "encoder", "recipe", "source", "seed", "signature", "metric", "rule", "checkpoint",
     "weights", "parameters", "train_seconds", "score_seconds", "peak_memory", "device", "ended",
-    "chance", "parallel", "constant",
+    "chance", "parallel", "constant", "training",
 )  # fmt: skip
 """Columns of `runs`: one row for each record; `run` is its number, `metric` the one that ranks, `constant` the
-languages in which every prediction was the same."""
+languages in which every prediction was the same, `training` what was fine-tuned on and how, as `xbench.record.training`
+tells it."""
 
 SCORE = ("run", "language", "split", "metric", "n", "value", "low", "high", "fertility", "fingerprint")
 """Columns of `scores`, one row for each score: values 0..1, ends of the 95 % interval given the seed, tokens per word,
@@ -162,7 +163,7 @@ def _run(number: int, board: Path, file: str, record: Record) -> tuple[Any, ...]
         number, str(board), file, run.task, run.encoder, run.recipe, run.source, run.seed,
         record.signature, headline(record), record.selection.rule, origin.checkpoint, origin.weights, cost.parameters,
         cost.train_seconds, cost.score_seconds, cost.peak_memory, cost.device, origin.ended,
-        record.chance, record.parallel, " ".join(record.constant),
+        record.chance, record.parallel, " ".join(record.constant), training(record),
     )  # fmt: skip
 
 

@@ -1,10 +1,13 @@
 """What a column says about disparity: its measures, over groups of languages that were declared beforehand."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from math import hypot
+
+import numpy as np
 
 from xbench import catalogue, languages
 from xbench.board.table import Column, Table
-from xbench.disparity import Measure, measures, over_tasks, sample
+from xbench.disparity import Measure, measures, sample
 from xbench.errors import XbenchError
 from xbench.influence import Cells
 
@@ -76,6 +79,41 @@ def measured(table: Table, column: Column, cells: Cells | None, *, gini: bool = 
     return measures(taken, groups(taken.languages, column.source, seen_by(column.encoder)), people, gini=gini)
 
 
-def over_all(of_tasks: Mapping[str, Sequence[Measure]]) -> tuple[Measure, ...]:
-    """The mean over tasks of what all of them measure, for one encoder; empty for fewer than two tasks."""
-    return over_tasks(list(of_tasks.values())) if len(of_tasks) > 1 else ()
+def over_all(of_tasks: Sequence[Sequence[Measure]], trainings: Sequence[str]) -> tuple[Measure, ...]:
+    """The mean over tasks of every measure that all of them have, for one encoder; empty for fewer than two tasks.
+
+    `trainings` says of each task what the encoder was fine-tuned on, as `xbench.record.training` does. Tasks with
+    trainings of their own are independent: their errors add in squares. Those that share one are answered by the same
+    models, whose seeds move them together: their errors are added as if they always erred together.
+    """
+    if len(of_tasks) < 2:
+        return ()
+    by_name = [{one.name: one for one in each} for each in of_tasks]
+    found = []
+    for name in by_name[0]:
+        parts = [each[name] for each in by_name if name in each]
+        if len(parts) < len(by_name):
+            continue
+        value = float(np.mean([one.value for one in parts]))
+        low, high = (_apart([(one.value, getattr(one, end)) for one in parts], trainings) for end in ("low", "high"))
+        found.append(
+            Measure(
+                name=name, value=value, low=None if low is None else value - low,
+                high=None if high is None else value + high,
+                languages=tuple(dict.fromkeys(language for one in parts for language in one.languages)),
+                seeds=min(one.seeds for one in parts),
+                caveat="; ".join(dict.fromkeys(one.caveat for one in parts if one.caveat)),
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _apart(ends: Sequence[tuple[float, float | None]], trainings: Sequence[str]) -> float | None:
+    """How far the mean of tasks may lie off to one side, from (value, end) of each; None where one has no end."""
+    of_training: dict[str, float] = {}
+    for place, ((value, end), training) in enumerate(zip(ends, trainings, strict=True)):
+        if end is None:
+            return None
+        own = training or str(place)
+        of_training[own] = of_training.get(own, 0.0) + abs(end - value)
+    return hypot(*of_training.values()) / len(ends)

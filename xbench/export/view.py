@@ -160,8 +160,9 @@ def summary(board: Board, several: Sequence[Shown]) -> tuple[OverTasks, ...]:
     for key in keys:
         own = [[entry for entry in _all(board, one, key) if entry.measures] for one in several]
         once = [entries[0] for entries in own if len(entries) == 1]
-        of_tasks = {str(at): tuple(entry.measures.values()) for at, entry in enumerate(once)}
-        means = over_all(of_tasks) if len(once) == len(several) else ()
+        of_tasks = [tuple(entry.measures.values()) for entry in once]
+        trainings = [board.training(entry.column) for entry in once]
+        means = over_all(of_tasks, trainings) if len(once) == len(several) else ()
         groups = dict.fromkeys(entry.group for entry in once)
         rows.append(
             OverTasks(

@@ -34,6 +34,10 @@ class Pair:
     candidate: Cells
     baseline: Cells
     languages: tuple[str, ...]
+    training: tuple[str, ...] = ()
+    """What candidate and baseline were fine-tuned on and how; empty where they were not, or nobody says."""
+    of_seeds: tuple[tuple[int, ...], ...] = ()
+    """The seeds of candidate and baseline."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -47,7 +51,10 @@ class Pair:
 
     def part(self, weights: Mapping[str, float]) -> Part:
         """What this task gives to a guard."""
-        return Part(spread=self.spread(weights), languages=tuple(weights), trained=self.trained)
+        return Part(
+            spread=self.spread(weights), languages=tuple(weights), trained=self.trained, training=self.training,
+            seeds=self.of_seeds,
+        )  # fmt: skip
 
 
 def pair(candidate: Column, baseline: Column) -> tuple[Pair | None, tuple[Mismatch, ...]]:
@@ -83,6 +90,8 @@ def pair(candidate: Column, baseline: Column) -> tuple[Pair | None, tuple[Mismat
                 same.append(language)
     made = Pair(
         task=baseline.task, metric=baseline.metric, source=baseline.source, trained=baseline.trained,
+        training=(candidate.training, baseline.training) if baseline.training and candidate.training else (),
+        of_seeds=(candidate.seeds, baseline.seeds),
         paired=baseline.first.parallel is not False,
         sign=-1.0 if installed(baseline.metric).better == "lower" else 1.0,
         candidate=ours, baseline=theirs, languages=tuple(same),

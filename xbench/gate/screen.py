@@ -8,13 +8,11 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from xbench.gate.moderation import over_seeds
+from xbench.gate.power import measured_beyond, told_apart
 from xbench.significance import holm
 from xbench.uncertainty import ROUNDING, Spread
 
 Values = NDArray[np.float64]
-
-POWER = 0.8
-"""How often a loss must be found to be called detectable."""
 
 MOST_FREEDOM = 1e9
 """Degrees of freedom of an error that is known for sure."""
@@ -110,8 +108,11 @@ def screened(found: Differences, *, level: float, margin: float) -> Screen:
     """
     p = found.below()
     adjusted = np.array(holm(p.tolist()))
-    needed = np.maximum(found.half_width(level / max(len(p), 1)), margin)
+    can_tell = found.known & (found.freedom > 0)
+    freedom = np.where(can_tell, found.freedom, 1.0)
+    doubtless = told_apart(found.error, freedom, level / max(len(p), 1))
+    detectable = np.maximum(doubtless, margin + measured_beyond(found.error, freedom))
     return Screen(
         p=p, adjusted=adjusted, harmed=(adjusted <= level) & (found.value < -margin),
-        detectable=np.where(found.known, needed + found.half_width(1 - POWER), np.nan),
+        detectable=np.where(can_tell, detectable, np.nan),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from xbench import store
 from xbench.errors import BadOption, BadRecord, StoreError, UnknownName
 from xbench.gate.baseline import content_hash
 from xbench.gate.verdict import Origin
-from xbench.record import DataUsed, Record, Run, Score, headline, parts
+from xbench.record import DataUsed, Record, Run, Score, headline, parts, training
 
 VARIES = ("xbench", "vectors")
 """Parts of a signature that do not part columns: which xbench wrote it, and how an encoder pools its own vectors."""
@@ -48,6 +48,11 @@ class Column:
     def trained(self) -> bool:
         """Whether there was a fine-tuning; without one a seed changes nothing."""
         return self.rule != "none"
+
+    @property
+    def training(self) -> str:
+        """What it was fine-tuned on and how; empty where it was not."""
+        return training(self.first)
 
     @property
     def seeds(self) -> tuple[int, ...]:
