@@ -24,6 +24,7 @@ task = Task(
     also=("mlqa_em", "mlqa_f1_fixed_arabic", "mlqa_em_fixed_arabic", "words_f1", "words_em"),
     chance=0.0,
     parallel=False,
+    shares_items=True,
     licence="CC-BY-SA-3.0",
     cite="lewis-etal-2020-mlqa",
 )

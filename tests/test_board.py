@@ -96,6 +96,12 @@ def test_a_run_that_never_left_chance_in_its_source_is_flagged_kept_and_counted(
     assert column.cells["de"].value == pytest.approx(0.55)
 
 
+def test_what_languages_share_is_as_the_records_say(tmp_path: Path) -> None:
+    part = replace(scored({}, en=0.8, de=0.6), chance=0.0, parallel=False, shares_items=True)
+    (table,) = board(tmp_path, part).tables()
+    assert (table.parallel, table.shares_items, table.paired) == (False, True, True)
+
+
 def test_one_answer_to_everything_is_a_collapse_too(tmp_path: Path) -> None:
     made = replace(scored({}, en=0.6, de=0.4), constant=("en", "de"), chance=1 / 3)
     (table,) = board(tmp_path, made).tables()

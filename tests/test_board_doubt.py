@@ -84,16 +84,16 @@ def test_two_equal_encoders_differ_beyond_doubt_as_often_as_promised() -> None:
 
 def test_the_doubt_of_a_mean_is_that_of_the_seeds_own_means_and_of_the_items() -> None:
     (column,) = simulated(1, 5, np.random.default_rng(6))
-    doubt = doubt_of_mean(column, TARGETS, parallel=False)
+    doubt = doubt_of_mean(column, TARGETS, paired=False)
     means = np.array([column.cells[one].scores for one in TARGETS]).mean(axis=0)
     item = 0.6 * 0.4 / 1000
     assert (doubt.over_seeds, doubt.seeds) == (pytest.approx(means.var(ddof=1) / 5), 5)
     assert doubt.over_items == pytest.approx(item / len(TARGETS))
-    assert doubt_of_mean(column, TARGETS, parallel=True).over_items == pytest.approx(item)
+    assert doubt_of_mean(column, TARGETS, paired=True).over_items == pytest.approx(item)
     alone = replace(doubt, over_items=0.0)
     assert alone.half_width == pytest.approx(2.7764451 * np.sqrt(alone.over_seeds))  # printed tables: t, 4 degrees
     cells = {**column.cells, "qaa": replace(column.cells["qaa"], of_seeds=(7,), scores=(0.6,), seeds=1)}
-    apart = doubt_of_mean(replace(column, cells=cells), TARGETS, parallel=False)
+    apart = doubt_of_mean(replace(column, cells=cells), TARGETS, paired=False)
     assert apart.over_seeds == 0
     assert apart.over_items > doubt.over_seeds + doubt.over_items
 

@@ -195,6 +195,26 @@ def test_draws_of_a_parallel_set_keep_what_languages_share() -> None:
     assert abs(np.corrcoef(apart.T)[0, 1]) < 0.1
 
 
+def test_languages_that_share_some_items_are_paired_in_these() -> None:
+    some = np.random.default_rng(3)
+    asked = {"en": range(0, 600), "de": range(0, 400), "sw": range(200, 600)}
+    hard = some.random(600)
+    cells = Cells(
+        influences={name: (hard[list(own)] < 0.6).astype(float)[None] for name, own in asked.items()},
+        ids={name: tuple(map(str, own)) for name, own in asked.items()},
+    )
+    values = {name: float(cells.scores(name).mean()) for name in asked}
+    shares, own = (
+        sample(values, "en", cells=cells, parallel=False, shares_items=shares, chance=0.0) for shares in (True, False)
+    )
+    (wide, *_), (narrow, *_) = (measures(taken, {}, {}) for taken in (shares, own))
+    # Half of each target's questions are the other's too, and are answered alike: Var(mean) is 1.5 times as large.
+    assert (wide.high - wide.value) / (narrow.high - narrow.value) == pytest.approx(np.sqrt(1.5), rel=0.05)
+    gaps = [next(one for one in measures(taken, {}, {}) if one.name == "gap") for taken in (shares, own)]
+    assert all("different test items" in gap.caveat for gap in gaps)
+    assert gaps[0].high - gaps[0].low < gaps[1].high - gaps[1].low
+
+
 def test_the_spread_over_seeds_is_in_the_draws() -> None:
     ids = tuple(map(str, range(2000)))
     generator = np.random.default_rng(2)

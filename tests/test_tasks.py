@@ -12,7 +12,7 @@ from support_data import REAL, needs_real
 
 from xbench import data
 from xbench.data.check import SHAPES
-from xbench.errors import LacksLanguage, LacksSplit
+from xbench.errors import BadOption, LacksLanguage, LacksSplit
 from xbench.task import Choice, Pair, Source, Span, Tagged, Task
 from xbench_tasks import masakhaner, mlqa, pawsx, sib200, tatoeba, tydiqa, udpos, wikiann, xcopa, xnli, xquad
 
@@ -223,6 +223,22 @@ def test_parallel_tasks_have_the_same_ids_in_every_language() -> None:
         ("xcopa", "test", ("et", "qu", "zh")),
     ):
         assert len({rows(name, language, split).ids for language in languages}) == 1, name
+
+
+@needs_real
+def test_mlqa_shares_questions_and_no_language_has_all() -> None:
+    of = {language: rows("mlqa", language, "validation").ids for language in ("de", "en", "es")}
+    every = set().union(*of.values())
+    assert all(len(set(ids)) < len(every) for language, ids in of.items() if language != "en")
+    assert len(set(of["de"]) & set(of["es"])) > 100
+    assert set(of["de"]) | set(of["es"]) <= set(of["en"])
+    assert (mlqa.task.parallel, mlqa.task.shares_items) == (False, True)
+
+
+def test_items_are_shared_by_id_where_not_all_languages_have_all() -> None:
+    for wrong in ({"parallel": True}, {"id": ""}):
+        with pytest.raises(BadOption, match="`shares_items` is for sets that are not parallel, whose items have ids"):
+            replace(mlqa.task, **wrong)
 
 
 @needs_real

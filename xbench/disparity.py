@@ -59,13 +59,16 @@ class Sample:
     """Shape (draws, targets + 1), the source last (NaN where there is none); None where no counts are at hand."""
     cells: Cells | None
     parallel: bool
+    paired: bool
+    """Whether equal ids are one item: in a parallel set, and where languages share some items."""
     chance: float
     seeds: int = 1
 
 
 def sample(
-    values: Mapping[str, float], source: str, *, cells: Cells | None, parallel: bool, chance: float, seed: int = 0
-) -> Sample:
+    values: Mapping[str, float], source: str, *, cells: Cells | None, parallel: bool, chance: float,
+    shares_items: bool = False, seed: int = 0,
+) -> Sample:  # fmt: skip
     """Scores by language as a sample; the draws come from the influences in `cells`, where there are some.
 
     Raises BadOption where there is no target, or cells and values differ in their languages.
@@ -80,9 +83,10 @@ def sample(
         values=np.array([values[one] for one in targets]),
         source=source,
         source_score=values.get(source),
-        draws=None if cells is None else drawn(cells, (*targets, source), paired=parallel, seed=seed),
+        draws=None if cells is None else drawn(cells, (*targets, source), paired=parallel or shares_items, seed=seed),
         cells=cells,
         parallel=parallel,
+        paired=parallel or shares_items,
         chance=chance,
         seeds=cells.seeds if cells else 1,
     )
@@ -159,7 +163,7 @@ def _linear(
     """A weighted sum of languages, with its interval in closed form."""
     low = high = None
     if taken.cells is not None:
-        found = contrast(taken.cells, weights, paired=taken.parallel)
+        found = contrast(taken.cells, weights, paired=taken.paired)
         low, high = value + found.low - found.value, value + found.high - found.value
     return Measure(name=name, value=value, low=low, high=high, languages=languages, seeds=taken.seeds, caveat=caveat)
 

@@ -256,7 +256,7 @@ def _of_mean(
     ours = [column.cells[language] for language in languages]
     if cells and all(language in cells.influences for language in languages):
         weights = dict.fromkeys(languages, 1 / len(languages))
-        estimate = contrast(cells, weights, paired=table.parallel)
+        estimate = contrast(cells, weights, paired=table.paired)
         return _moved(estimate.value, estimate.low, estimate.high, printed)
     value, low, high = (sum(getattr(cell, end) for cell in ours) / len(ours) for end in ("value", "low", "high"))
     return _moved(value, low, high, printed)

@@ -237,6 +237,13 @@ class Record:
     """Languages in which every prediction was the same, as of a fine-tuning that collapsed."""
     metrics: Mapping[str, str] = field(default_factory=dict)
     """Metric -> its rules, as far as they must be known to compare: normaliser, scheme, signature of the scorer."""
+    shares_items: bool | None = None
+    """Whether equal ids are one item in the languages that have it, in a set that is not parallel as some lack it."""
+
+    @property
+    def paired(self) -> bool | None:
+        """Whether equal ids are one item; None where nobody says."""
+        return True if self.shares_items else self.parallel
 
 
 def signature(parts: Mapping[str, object]) -> str:

@@ -181,6 +181,8 @@ class Task:
     """How a row of `train_data` is read, where it differs from `read`."""
     id: str = ""
     """Column that names an item; empty = the row's number."""
+    shares_items: bool = False
+    """Whether equal ids are one item in all languages that have it, in a set that is not parallel as some lack it."""
     also: tuple[str, ...] = ()
     """Further metrics that are counted and recorded beside the one that ranks."""
     version: int = 1
@@ -195,6 +197,8 @@ class Task:
         ]
         if not self.targets:
             wrong.append("it has no targets")
+        if self.shares_items and (self.parallel or not self.id):
+            wrong.append("`shares_items` is for sets that are not parallel, whose items have ids")
         if self.metric in self.also:
             wrong.append(f"{self.metric} ranks and stands in `also` too")
         if not 0.0 <= self.chance < 1.0:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -104,19 +105,24 @@ class Board:
                 self._kept[key] = None
         return self._kept[key]
 
-    def _facts(self, task: str) -> tuple[float, bool]:
-        """Chance, and whether the set is parallel, as the records say, or the task where it is registered here.
+    def _facts(self, task: str) -> dict[str, Any]:
+        """Chance, and what languages share, as the records say, or the task where it is registered here.
 
         A name in a record is untrusted: only registered ones are opened. Nothing is claimed of a task unknown here.
         """
         own = self.runs[(self.runs["task"] == task) & self.runs["chance"].notna()]
         if len(own):
-            return float(own["chance"].iloc[0]), bool(own["parallel"].iloc[0])
+            first = own.iloc[0]
+            shares = bool(own["shares_items"].any())  # records of an earlier xbench do not say
+            return {
+                "chance": float(first["chance"]), "parallel": bool(first["parallel"]), "shares_items": shares,
+            }  # fmt: skip
         try:
             known = catalogue.tasks.open(task) if task in catalogue.tasks.names() else None
         except XbenchError:
             known = None
-        return (known.chance, known.parallel) if known else (0.0, False)
+        facts = ("chance", "parallel", "shares_items")
+        return {fact: getattr(known, fact) for fact in facts} if known else {}
 
     def _cells_if_few(self, column: Column, metric: str) -> Cells | None:
         """As `cells`, but on a large board nothing is read for it."""
@@ -136,16 +142,16 @@ class Board:
         why = dict(zip(mine["language"], mine["why"], strict=True))
         scored = dict.fromkeys(map(str, frame["language"].unique()))
         missing = {language: reason for language, reason in why.items() if language not in scored}
-        chance, parallel = self._facts(task)
+        facts = self._facts(task)
         table = Table(
             task=task, metric=metric, languages=(*scored, *missing), columns=columns_of(frame), missing=missing,
-            chance=chance, parallel=parallel, better=_better(metric),
+            better=_better(metric), **facts,
         )  # fmt: skip
 
         def cells(column: Column) -> Cells | None:
             return self._cells_if_few(column, metric)
 
-        lost = collapsed(frame, self.runs, chance)
+        lost = collapsed(frame, self.runs, table.chance)
         seeds = self.runs["seed"].to_list()
         sharp = []
         for column in table.columns:

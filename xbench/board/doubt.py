@@ -30,13 +30,13 @@ class Doubt:
         return float(stdtrit(min(freedom, 1e9), 0.975)) * sqrt(whole)
 
 
-def doubt_of_mean(column: Column, languages: Sequence[str], *, parallel: bool) -> Doubt:
+def doubt_of_mean(column: Column, languages: Sequence[str], *, paired: bool) -> Doubt:
     """How far the mean of targets is known from the records alone.
 
     One fine-tuned model answers in every language, so seeds move languages together: the variance over seeds is that
-    of each seed's own mean. Languages of a parallel set share their items, so the items' errors are added as if they
-    always erred together; elsewhere their squares are. Where fewer than two seeds have all targets though some have
-    several, whole intervals are added as if languages always erred together.
+    of each seed's own mean. Where languages share items (`paired`) the items' errors are added as if they always erred
+    together; elsewhere their squares are. Where fewer than two seeds have all targets though some have several, whole
+    intervals are added as if languages always erred together.
     """
     targets = [language for language in languages if language != column.source]
     errors = figures(column.cells, targets, "item_error")
@@ -47,7 +47,7 @@ def doubt_of_mean(column: Column, languages: Sequence[str], *, parallel: bool) -
     if together or any(error is None for error in errors):
         ends = zip(*(figures(column.cells, targets, end) for end in ("low", "high")), strict=True)
         errors = [(high - low) / (2 * Z) for low, high in ends]
-    over_items = (sum(errors) if parallel or together else sqrt(sum(error * error for error in errors))) / len(errors)
+    over_items = (sum(errors) if paired or together else sqrt(sum(error * error for error in errors))) / len(errors)
     if together or not several:
         return Doubt(0.0, over_items**2, 1)
     scores = figures(column.cells, targets, "scores")

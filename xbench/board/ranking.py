@@ -42,10 +42,10 @@ def _ranks(table: Table, columns: Sequence[Column], cells: Callable[[Column], Ce
     means = np.array([column.mean(targets) for column in columns], np.float64)
     influences = [cells(column) for column in columns] if len(columns) <= PAIRED else []
     pairs = np.triu_indices(len(columns), 1)
-    p = _paired(targets, [one for one in influences if one], pairs, table.parallel) if all(influences) else None
+    p = _paired(targets, [one for one in influences if one], pairs, table.paired) if all(influences) else None
     paired = p is not None
     if p is None:
-        p = _unpaired(means, [doubt_of_mean(one, targets, parallel=table.parallel) for one in columns], pairs)
+        p = _unpaired(means, [doubt_of_mean(one, targets, paired=table.paired) for one in columns], pairs)
     return ranks(means, _beyond_doubt(p, pairs, means), paired=paired)
 
 
@@ -67,14 +67,14 @@ def _unpaired(
 
 
 def _paired(
-    targets: Sequence[str], cells: Sequence[Cells], pairs: tuple[NDArray[np.intp], ...], parallel: bool
+    targets: Sequence[str], cells: Sequence[Cells], pairs: tuple[NDArray[np.intp], ...], paired: bool
 ) -> NDArray[np.float64] | None:
     """p-values of every pair, item by item; None where items differ or counts are not at hand."""
     if not cells:
         return None
     weights = dict.fromkeys(targets, 1 / len(targets))
     try:
-        estimates = [difference(cells[a], cells[b], weights, paired=parallel) for a, b in zip(*pairs, strict=True)]
+        estimates = [difference(cells[a], cells[b], weights, paired=paired) for a, b in zip(*pairs, strict=True)]
     except XbenchError:  # other items, or languages that the counts lack
         return None
     return np.array([paired_test(one).two_sided for one in estimates])

@@ -28,7 +28,7 @@ from xbench.store import Reject
 RUN = (
     "run", "board", "file", "task", "encoder", "recipe", "source", "seed", "signature", "metric", "rule", "checkpoint",
     "weights", "parameters", "train_seconds", "score_seconds", "peak_memory", "device", "ended",
-    "chance", "parallel", "constant", "training",
+    "chance", "parallel", "constant", "training", "shares_items",
 )  # fmt: skip
 """Columns of `runs`: one row for each record; `run` is its number, `metric` the one that ranks, `constant` the
 languages in which every prediction was the same, `training` what was fine-tuned on and how, as `xbench.record.training`
@@ -163,7 +163,7 @@ def _run(number: int, board: Path, file: str, record: Record) -> tuple[Any, ...]
         number, str(board), file, run.task, run.encoder, run.recipe, run.source, run.seed,
         record.signature, headline(record), record.selection.rule, origin.checkpoint, origin.weights, cost.parameters,
         cost.train_seconds, cost.score_seconds, cost.peak_memory, cost.device, origin.ended,
-        record.chance, record.parallel, " ".join(record.constant), training(record),
+        record.chance, record.parallel, " ".join(record.constant), training(record), bool(record.shares_items),
     )  # fmt: skip
 
 

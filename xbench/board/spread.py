@@ -73,7 +73,7 @@ def measured(table: Table, column: Column, cells: Cells | None, *, gini: bool = 
         cells = None  # a counts file that lacks a language tells nothing of means over it
     taken = sample(
         {one: column.cells[one].value for one in order}, column.source, cells=cells, parallel=table.parallel,
-        chance=table.chance,
+        shares_items=table.shares_items, chance=table.chance,
     )  # fmt: skip
     people = {one: languages.language(one).speakers or 0 for one in taken.languages}
     return measures(taken, groups(taken.languages, column.source, seen_by(column.encoder)), people, gini=gini)

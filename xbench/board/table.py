@@ -100,8 +100,15 @@ class Table:
     """Language -> why no column has it."""
     chance: float = 0.0
     parallel: bool = False
+    shares_items: bool = False
+    """Whether equal ids are one item in the languages that have it, though the set is not parallel."""
     better: str = "higher"
     """higher or lower, as the metric says where it is known here. Where lower is, nothing is ranked or measured."""
+
+    @property
+    def paired(self) -> bool:
+        """Whether equal ids are one item."""
+        return self.parallel or self.shares_items
 
     @property
     def shared(self) -> tuple[str, ...]:

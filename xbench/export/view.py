@@ -128,7 +128,7 @@ def group_mean(board: Board, one: Shown, entry: Entry, members: Sequence[str]) -
     if cells is None:
         return found
     try:
-        sure = contrast(cells, dict.fromkeys(targets, 1 / len(targets)), paired=one.table.parallel)
+        sure = contrast(cells, dict.fromkeys(targets, 1 / len(targets)), paired=one.table.paired)
     except XbenchError:  # the counts lack a language; the mean is known all the same
         return found
     return replace(found, low=mean + sure.low - sure.value, high=mean + sure.high - sure.value, seeds=sure.seeds)
@@ -142,7 +142,7 @@ def mean_of(one: Shown, entry: Entry, name: str) -> Measure | None:
     found = entry.measures.get(name)
     if found is None or found.low is not None:
         return found
-    half_width = doubt_of_mean(entry.column, found.languages, parallel=one.table.parallel).half_width
+    half_width = doubt_of_mean(entry.column, found.languages, paired=one.table.paired).half_width
     return replace(
         found, low=max(found.value - half_width, 0.0), high=min(found.value + half_width, 1.0), caveat=OF_CELLS
     )

@@ -92,7 +92,7 @@ def pair(candidate: Column, baseline: Column) -> tuple[Pair | None, tuple[Mismat
         task=baseline.task, metric=baseline.metric, source=baseline.source, trained=baseline.trained,
         training=(candidate.training, baseline.training) if baseline.training and candidate.training else (),
         of_seeds=(candidate.seeds, baseline.seeds),
-        paired=baseline.first.parallel is not False,
+        paired=baseline.first.paired is not False,
         sign=-1.0 if installed(baseline.metric).better == "lower" else 1.0,
         candidate=ours, baseline=theirs, languages=tuple(same),
     )  # fmt: skip

@@ -56,7 +56,7 @@ def forest(board: Board, table: Table, look: Look | None = None) -> Chart:
     rows = [_difference(called[one], found[one], beyond=sure[one] < LEVEL) for one in order]
     targets = [one for one in both if one not in (first.source, second.source)]
     if len(targets) > 1:
-        mean = difference(ours, theirs, dict.fromkeys(targets, 1 / len(targets)), paired=table.parallel)
+        mean = difference(ours, theirs, dict.fromkeys(targets, 1 / len(targets)), paired=table.paired)
         whole = _difference(f"mean of {len(targets)} targets", mean, beyond=paired_test(mean).two_sided < LEVEL)
         rows.insert(0, whole)
     own = labels(table)

@@ -175,6 +175,7 @@ def _record(job: Job, work: Work, scored: Scored, zero_shot: Scored | None) -> R
         missing=(*missing, *scored.missing),
         chance=job.task.chance,
         parallel=job.task.parallel,
+        shares_items=job.task.shares_items,
         unanswered=scored.unanswered,
         constant=scored.constant,
         cost=_cost(work, scored, asked),

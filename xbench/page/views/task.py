@@ -24,6 +24,8 @@ for one in boards.tables(task):
         "languages": f"{len(table.languages)} asked for",
         "parallel": "yes: item i is the same in every language"
         if table.parallel
+        else "in part: equal ids are one item, and languages lack some of them"
+        if table.shares_items
         else "no: languages have test items of their own",
     }
     if registered:
