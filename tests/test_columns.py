@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from xbench.columns import Columns
+from xbench.errors import EncoderError
 from xbench.kinds import IGNORE, Batch, Feature
 from xbench.pack import pad
 from xbench.stepping.items import Items
@@ -56,7 +57,7 @@ def held(batch: Any) -> dict[str, Any]:
 
 
 @given(
-    lengths=some.lists(some.integers(3, 9), min_size=1, max_size=12),
+    lengths=some.lists(some.integers(1, 9), min_size=1, max_size=12),
     sizes=some.lists(some.integers(1, 5), min_size=1, max_size=6),
     typed=some.booleans(), target=some.sampled_from(TARGETS), width=some.sampled_from((0, 11)),
     fill=some.sampled_from((0, 8)), own=some.integers(1, 3), seed=some.integers(0, 99),
@@ -65,6 +66,8 @@ def test_batches_cut_at_once(
     lengths: list[int], sizes: list[int], typed: bool, target: str, width: int, fill: int, own: int, seed: int
 ) -> None:
     drawn = np.random.default_rng(seed)
+    if target in ("two", "each"):
+        lengths = [length + 2 for length in lengths]  # a pair and the labels of two tokens look alike
     features = [
         feature(length, number // own, typed=typed, target=target, number=number)
         for number, length in enumerate(lengths)
@@ -77,10 +80,10 @@ def test_batches_cut_at_once(
         alone = pad(chosen, pad_id=7, packing=True, width=width, fill=fill)
         assert held(batch) == held(alone)
         assert held(batch.packing) == held(alone.packing)
-        check_packing(batch, [len(one.ids) for one in chosen], fill)
+        check_packing(batch, [len(one.ids) for one in chosen], width, fill)
 
 
-def check_packing(batch: Batch, lengths: list[int], fill: int) -> None:
+def check_packing(batch: Batch, lengths: list[int], width_asked: int, fill: int) -> None:
     """The row holds every sequence whole, the longest first, and then filler."""
     packing = batch.packing
     assert packing is not None
@@ -94,7 +97,7 @@ def check_packing(batch: Batch, lengths: list[int], fill: int) -> None:
     assert packing.starts.dtype == torch.int32
     assert list(packing.lengths) == [lengths[place] for place in order]
     assert packing.runs == tuple((lengths.count(length), length) for length in sorted(set(lengths), reverse=True))
-    assert packing.longest >= max(lengths)
+    assert packing.longest == max(width_asked or max(lengths), fill)
     assert packing.filled == bool(fill)
 
 
@@ -128,3 +131,9 @@ def test_tokens_of_batches_are_counted(grouped: bool) -> None:
     for number, (batch, _) in zip(range(1, 30), items.batches(4, seed=3), strict=False):
         taken += sum(len(features[place].ids) for place in items.features(batch))
         assert items.tokens(4, 3, number) == taken
+
+
+def test_a_sequence_of_no_token_is_an_error() -> None:
+    features = [feature(length, 0, typed=False, target="one", number=0) for length in (2, 0, 3)]
+    with pytest.raises(EncoderError, match="of 1 of 3 sequences the tokenizer makes no token at all"):
+        Columns.of(features)

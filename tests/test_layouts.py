@@ -241,6 +241,24 @@ def test_queries_and_keys_that_positions_made_float32_are_rounded_under_autocast
     torch.testing.assert_close(given, plain, rtol=0.02, atol=0.02)
 
 
+@pytest.mark.parametrize(
+    ("lengths", "widths"), [((9, 3, 8, 2, 20, 4, 3, 2), [20, 8, 3, 2]), ((9, 9, 9, 8), [9]), ((5,), [5])]
+)
+def test_parts_are_no_wider_than_their_longest(
+    folders: dict[str, Path], lengths: tuple[int, ...], widths: list[int]
+) -> None:
+    """Else they would cost what padding costs; scores alone do not tell."""
+    opened, setting = opened_for(folders["deberta-v2"], pairing)
+    batch = pad([Feature(np.arange(5, 5 + length), None, 0) for length in lengths], pad_id=0, packing=True)
+    read: list[int] = []
+    encoder = opened.model.base_model
+    own = encoder.forward
+    encoder.forward = lambda *given, **more: read.append(more["input_ids"].shape[1]) or own(*given, **more)
+    with torch.no_grad():
+        Reader(opened.model, "parts").scores(pairing, batch, setting)
+    assert read == widths
+
+
 def test_in_bf16_on_a_cpu_rows_are_filled_up_in_training_and_scoring(folders: dict[str, Path]) -> None:
     opened, setting = opened_for(folders["bert"], pairing)
     features = features_of(setting, pairing)

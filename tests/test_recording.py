@@ -143,3 +143,12 @@ def test_recordings_go_with_their_stepper(folder: Path) -> None:
         assert [what() for what in left] == [None, None]
     finally:
         gc.enable()
+
+
+def test_a_reader_that_pads_takes_the_same_steps(folder: Path) -> None:
+    """Nothing is recorded then in a run, but the stepper does not depend on it."""
+    steppers = [made(folder, Stepper), made(folder, GraphedStepper, record=False)]
+    for stepper in steppers:
+        stepper.reader = Reader(stepper.reader.model)
+    expected, found = map(learned, steppers)
+    assert largest_difference(found, expected) < 1e-6

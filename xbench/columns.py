@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from xbench.attention import Packing
+from xbench.errors import EncoderError
 from xbench.kinds import IGNORE, Batch, Feature
 
 _There: TypeAlias = Callable[[NDArray[Any]], torch.Tensor]
@@ -43,8 +44,13 @@ class Columns:
 
     @classmethod
     def of(cls, features: Sequence[Feature]) -> "Columns":
-        """Either all features carry types or none does, and likewise targets."""
+        """Either all features carry types or none does, and likewise targets. Raises EncoderError for an empty one."""
         lengths = np.array([len(feature.ids) for feature in features])
+        if not lengths.all():
+            raise EncoderError(
+                f"of {(lengths == 0).sum()} of {len(lengths)} sequences the tokenizer makes no token at all: their "
+                "texts are empty, and it adds no special tokens; give the checkpoint a tokenizer that does"
+            )
         types = [feature.types for feature in features if feature.types is not None]
         targets = [feature.target for feature in features if feature.target is not None]
         examples = np.array([feature.example for feature in features])

@@ -50,7 +50,8 @@ class Batch:
     targets: torch.Tensor | None
     """(features,), (features, 2) or (features, tokens), the last padded with IGNORE."""
     examples: torch.Tensor
-    """(features,): index of the example, counted from 0 within the batch."""
+    """(features,): index of the example, counted from 0 within the batch. Not to be written to: where each feature has
+    an example of its own, one tensor serves several batches."""
     packing: Packing | None = None
     """Where the tokens stand when they are read in one row; None where that was not asked for."""
 

@@ -148,10 +148,16 @@ class _Tape:
         """The step on another batch of the same shapes; its mean loss."""
         _copied(batch, self._batch)
         if self._graph is None:
-            lengths = batch.packing.lengths if batch.packing else ()
-            return stepper.whole_step(replace(self._batch, packing=replace(self._batch.packing, lengths=lengths)))
+            return stepper.whole_step(_with_lengths(self._batch, batch))
         self._graph.replay()
         return self._loss.clone()  # the next replay writes over it
+
+
+def _with_lengths(kept: Batch, batch: Batch) -> Batch:
+    """The batch of a recording with what another knows on the host, where nothing is recorded."""
+    if kept.packing is None or batch.packing is None:
+        return kept
+    return replace(kept, packing=replace(kept.packing, lengths=batch.packing.lengths))
 
 
 def _owned(one: Any) -> Any:

@@ -68,7 +68,8 @@ found = picks.few(
 )
 if not one.table.parallel:
     found = [pair for pair in found if pair[0] in several[0].scores.get(code, {})]
-    why = "languages lack some of its items" if one.table.shares_items else "the same id is another item in each language"
+    shares = one.table.shares_items
+    why = "languages lack some of its items" if shares else "the same id is another item in another language"
     st.caption(f"This set is not parallel: {why}, so one language is shown.")
 st.caption(f"{len(found):,} items; those that {safe(several[0].encoder)} gets wrong in the most languages come first.")
 if not found:
