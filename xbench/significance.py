@@ -23,9 +23,10 @@ class PValues:
 
 
 def paired_test(estimate: Estimate, null: float = 0.0) -> PValues:
-    """Student's t test of an estimate, as of a difference, against `null`; it agrees with the estimate's t interval.
+    """Student's t test of an estimate, as of a difference, against `null`.
 
-    All are 1 where fewer than two examples tell nothing.
+    It agrees with the estimate's interval, but where nothing varied: that is Wilson's then, and the test a little more
+    cautious for fewer than seven examples. All are 1 where fewer than two examples tell nothing.
     """
     if estimate.degrees_of_freedom <= 0:
         return PValues(two_sided=1.0, greater=1.0, less=1.0)
