@@ -12,7 +12,7 @@ from xbench import catalogue
 from xbench import door as door_module
 from xbench.encoder import Encoder
 from xbench.errors import BadOption, BrokenPlugin, NameClash, NotACheckpoint, UnknownName
-from xbench.runner.order import Order
+from xbench.runner.order import Order, order
 from xbench.runner.plan import Plan, plan
 
 DOORS = {
@@ -95,7 +95,7 @@ def test_a_file_is_as_good_as_a_name(tmp_path: Path) -> None:
     empty.write_text("1 / 0")
     with pytest.raises(BrokenPlugin, match="ZeroDivisionError"):
         catalogue.tasks.open(str(empty))
-    with pytest.raises(UnknownName, match="No such file"):
+    with pytest.raises(UnknownName, match=r"no file absent\.py in .* There are: empty\.py"):
         catalogue.tasks.open(str(tmp_path / "absent.py"))
 
 
@@ -106,6 +106,19 @@ def test_an_encoder_is_a_name_a_folder_a_hub_id_or_named_by_the_user(tmp_path: P
     assert catalogue.encoder("mine=xlmr-base").checkpoint == "FacebookAI/xlm-roberta-base"
     with pytest.raises(NotACheckpoint, match="no checkpoint folder"):
         catalogue.encoder("./nowhere")
+
+
+def test_a_plan_that_fetches_nothing_looks_into_the_folders_that_are_here(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+
+    def planned(*encoders: str) -> Plan:
+        return plan(order(encoders, ["xnli"], board=tmp_path / "board"), fetch=False)
+
+    with pytest.raises(NotACheckpoint, match=r"lacks config\.json; weights"):
+        planned(str(tmp_path / "empty"))
+    assert len(planned("nobody/nothing").groups) == 1
+    with pytest.raises(BadOption, match=r"two encoders are called 'a'; .* --encoder NAME=nobody/nothing$"):
+        planned("a=mbert", "a=nobody/nothing")
 
 
 def test_a_metric_of_which_less_is_better_ranks_nothing(tmp_path: Path) -> None:
@@ -122,10 +135,10 @@ def test_a_metric_of_which_less_is_better_ranks_nothing(tmp_path: Path) -> None:
     beside.write_text(text.replace('metric="accuracy"', f'metric="accuracy", also=("{errors}",)'))
 
     def planned(task: Path) -> Plan:
-        order = Order(
+        wanted = Order(
             encoders=("mbert",), tasks=(str(task),), languages=(), recipe=str(toy.RECIPE), board=tmp_path / "board"
         )
-        return plan(order, fetch=False)
+        return plan(wanted, fetch=False)
 
     with pytest.raises(BadOption, match="less is better"):
         planned(ranking)

@@ -139,6 +139,37 @@ def test_wrong_usage_is_one_message_and_exit_2(call: Call, boards: Path, words: 
     assert said in err
 
 
+def test_a_side_that_is_not_there_says_where_was_looked(
+    call: Call, boards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(boards.parent)
+    folder = boards.name
+    for named, said in (
+        (f"{folder}/nw", f"unknown encoder or board folder: '{folder}/nw'; did you mean {folder}/new"),
+        (f"{folder}/nw:new", f"did you mean {folder}/new"),
+        ("zzz", "unknown encoder: 'zzz'. There is no board at leaderboards/local"),
+    ):
+        code, out, err = call("check", "--candidate", named, "--baseline", f"{folder}/old")
+        assert (code, out) == (2, "")
+        assert said in err
+        assert "There are none" not in err
+        assert f"nor is there a folder {named.partition(':')[0]}." in err
+    err = call("check", "--candidate", "nw", "--baseline", "old", "--board", f"{folder}/both")[2]
+    assert "unknown encoder: 'nw'; did you mean new? There are: new, old." in err
+    assert f"Looked on {folder}/both (--board)" in err
+
+
+def test_a_board_that_was_named_and_is_not_there_is_never_passed_over(call: Call, boards: Path) -> None:
+    code, out, err = check(call, boards, "new", "--board", boards / "nope")
+    assert (code, out) == (2, "")
+    assert f"no board at {boards / 'nope'}" in err
+
+
+def test_a_task_of_the_command_line_is_not_said_to_stand_in_the_settings(call: Call, boards: Path) -> None:
+    err = check(call, boards, "new", "--task", "made-op")[2]
+    assert "unknown task (--task, or `tasks` in the settings): 'made-op'; did you mean made-up?" in err
+
+
 def test_a_folder_of_several_encoders_says_how_to_name_one(call: Call, boards: Path) -> None:
     code, _, err = check(call, boards, "both")
     assert code == 2

@@ -1,5 +1,6 @@
 """What a release is judged by: files, options, waivers, groups; and names that are not there."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from test_gate_judging import judged, old, write
 
 from xbench import languages
 from xbench.board import spread
-from xbench.errors import BadOption, StoreError, UnknownName, XbenchError
+from xbench.errors import BadOption, NoSuchFile, StoreError, UnknownName, XbenchError
 from xbench.gate.settings import Settings, settings
 from xbench.gate.side import side
 
@@ -84,8 +85,27 @@ def test_settings_of_a_file_and_of_options(tmp_path: Path) -> None:
         [0.005, 0.03, 0.02, 0.02, 0.02]
     )
     assert given.group_names() == ("low-resource", "south")
-    with pytest.raises(BadOption, match="cannot be read"):
-        settings(tmp_path / "absent.toml")
+
+
+def test_settings_that_cannot_be_read_say_so_in_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(NoSuchFile, match=r"no file nogate\.toml in .*, nor any other \.toml there\.$"):
+        settings(tmp_path / "nogate.toml")
+    (tmp_path / "gate.toml").write_bytes(b"\xff")
+    with pytest.raises(NoSuchFile, match=r"did you mean gate\.toml\?"):
+        settings(tmp_path / "nogate.toml")
+    with pytest.raises(BadOption, match="cannot be read: they are not UTF-8"):
+        settings(tmp_path / "gate.toml")
+    with pytest.raises(BadOption, match=r"cannot be read: Is a directory\."):
+        settings(tmp_path)
+
+
+def test_the_page_shows_every_key_with_its_default() -> None:
+    page = Path(__file__).resolve().parents[1] / "docs" / "gate.md"
+    block = page.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    told = tomllib.loads(block)
+    assert told.keys() == Settings.model_fields.keys()
+    for name in ("seeds_required", "alpha", "harm_share", "passing", "harm_margin", "resource_class"):
+        assert told[name] == getattr(Settings(), name), name
 
 
 def test_names_that_are_not_there(old: Path, tmp_path: Path) -> None:

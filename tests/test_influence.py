@@ -106,6 +106,17 @@ def test_seeds_on_other_items_are_refused(other: dict[str, str]) -> None:
         cells_of(runs, SHARE)
 
 
+@pytest.mark.parametrize("others", [[], [{"de": "abc", "sw": "ab"}], [{"de": "aabc", "sw": "ab"}]])
+def test_an_id_that_stands_there_twice_is_refused_and_no_example_is_dropped(others: list[dict[str, str]]) -> None:
+    runs = [table(ids, {"de": "a", "sw": ""}) for ids in ({"de": "abca", "sw": "ab"}, *others)]
+    for order in (runs, runs[::-1]):
+        with pytest.raises(ScoringError, match=r"^de has ids more than once\.$"):
+            cells_of(order, SHARE)
+    both = table({"de": "aa", "sw": "bb"}, {"de": "a", "sw": ""})
+    with pytest.raises(ScoringError, match=r"^de has ids more than once; sw has ids more than once\.$"):
+        cells_of([both], SHARE)
+
+
 @pytest.mark.parametrize(
     ("influences", "ids", "said"),
     [

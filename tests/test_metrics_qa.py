@@ -208,6 +208,9 @@ def test_squad_rules_know_no_language_and_words_do() -> None:
         ("sw", "Dar es Salaam!", ["dar", "es", "salaam"]),
         ("te", "హైదరాబాద్\u200c లో", ["హైదరాబాద్", "లో"]),
         ("en", "The A", ["the", "a"]),
+        ("ar", "ال", ["ال"]),
+        ("ar", "ال ال", ["ال", "ال"]),
+        ("ar", "ال كتاب", ["كتاب"]),
         ("en", "?!", []),
     ],
 )
@@ -273,6 +276,56 @@ def test_a_blank_gold_answer_is_refused_and_one_beside_another_is_not() -> None:
     with pytest.raises(ScoringError, match=r"no gold answer for the question “Who\?”"):
         qa.squad_em.count("the", Span("Who?", "", ("", " "), (0, 0)), "en")
     assert qa.squad_em.count("fox", Span("Who?", "", ("fox", " "), (0, 0)), "en") == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("language", "articles"),
+    [("ar", "ال"), ("de", "Der"), ("el", "Ένας"), ("en", "an"), ("ro", "Nişte"), ("vi", "của")],
+)
+def test_an_answer_of_articles_only_is_not_an_empty_one(language: str, articles: str) -> None:
+    gold = Span("", "", (articles,), ())
+    assert qa.words_em.count(articles, gold, language)[0] == qa.words_f1.count(articles, gold, language)[0] == 1.0
+    for empty in ("", "?"):
+        assert qa.words_em.count(empty, gold, language)[0] == qa.words_f1.count(empty, gold, language)[0] == 0.0
+
+
+CASES = [
+    ("el", "Ταΐστρα", "ΤΑΪ́ΣΤΡΑ"),
+    ("el", "πραΰς", "ΠΡΑΫ́Σ"),
+    ("el", "τῷ ἁπλῷ", "ΤΩ͂Ι ἉΠΛΩ͂Ι"),
+    ("el", "ᾷ", "Α͂\u0345"),  # the iota below comes after the other mark, whatever way both are written
+    ("de", "ǰ", "J̌"),
+    ("en", "ŉ", "ʼN"),
+    ("en", "e\u200d\u0301", "É"),  # an invisible mark parts what is one letter without it
+    ("tr", "ışık İ", "IŞIK i"),
+]
+
+
+@pytest.mark.parametrize(("language", "one", "other"), CASES)
+def test_case_does_not_matter_to_words_however_letters_are_composed(language: str, one: str, other: str) -> None:
+    form = qa.plain_words(one, language)
+    for text in (one, other):
+        for way in ("NFC", "NFD", "NFKC", "NFKD"):
+            assert qa.plain_words(unicodedata.normalize(way, text), language) == form
+        assert qa.words_em.count(text, Span("", "", (one,), ()), language) == (1.0, 1.0)
+    assert all(unicodedata.is_normalized("NFKC", word) for word in form)
+
+
+def test_words_are_equal_where_unicode_calls_them_a_caseless_match() -> None:
+    def folded(text: str) -> str:
+        """Compatibility caseless matching: The Unicode Standard 3.13, D146."""
+        for way in ("NFD", "NFKD"):
+            text = unicodedata.normalize(way, text).casefold()
+        return unicodedata.normalize("NFKC", text.translate(qa.PLAIN))
+
+    seen = 0
+    for start in (0x41, 0xC0, 0x370, 0x400, 0x531, 0x1E00, 0x1F00, 0x2C00, 0xA640, 0xFF21):
+        for letter in filter(str.isalpha, map(chr, range(start, start + 0x100))):
+            for marks in ("", "\u0301", "\u0308\u0301", "\u0345", "\u0342\u0345"):
+                text = letter + marks
+                assert "".join(qa.plain_words(text, "en")) == "".join(folded(text).split()), text
+                seen += 1
+    assert seen > 7_000
 
 
 def test_empty_forms_match_exactly_and_share_no_word() -> None:

@@ -1,7 +1,10 @@
 """Pre-training: the corpus is read as asked, batches are masked as said, and what comes out is a checkpoint like any other."""
 
 import json
+import re
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -131,6 +134,21 @@ def test_tokenizers_have_offsets_and_the_pair_format(corpus, words):
     assert ends[1] == ends[0] + 1
     assert ends[2] == len(pair) - 1
     assert tokenizer.pad_token_id == 1
+
+
+def test_a_vocabulary_without_room_for_every_character_says_how_large_it_must_be(
+    data: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    corpus = Corpus({"zh": [f"{chr(0x4E00 + place)} ﬁ" for place in range(100)]})
+    few = replace(TINY, words="unigram", vocabulary=100)
+    with pytest.raises(BadSettings, match=r"vocabulary=100 .* each of the 103 characters .* vocabulary=108, or"):
+        learn_tokenizer(corpus, few)
+    assert len(learn_tokenizer(corpus, replace(few, vocabulary=108))) == 108
+    text = ("--data", data, "--text", f"{OWNER}/text:*:train:text")
+    code, _, err = call("pretrain", "--to", tmp_path / "up" / "new", *text, "--set", "vocabulary=20")
+    assert code == 2
+    assert re.search(r"at least --set vocabulary=\d+", err)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_frequent_words_are_whole_and_others_are_spelled(corpus):

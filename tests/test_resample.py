@@ -11,7 +11,7 @@ from scipy.stats import binom, binomtest
 
 from xbench import resample
 from xbench.metrics import f1, ratio
-from xbench.resample import interval, on_grid, resampled, wilson
+from xbench.resample import interval, interval_of_draws, on_grid, resampled, wilson
 
 
 def share(right: int, n: int) -> np.ndarray:
@@ -153,6 +153,30 @@ def test_draws_without_spread_are_no_certainty() -> None:
     perfect = np.tile([2.0, 2.0, 2.0], (50, 1))
     assert interval(perfect, f1) == wilson(50, 50)
     assert interval(np.zeros((50, 3)), f1) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
+def test_equal_draws_of_a_score_without_counts_are_no_certainty(value: float) -> None:
+    low, high = interval_of_draws(lambda places: value, 60)
+    assert (low, high) == wilson(60 * value, 60)
+    assert 0 <= low <= value <= high <= 1
+    assert high - low > 0.05
+    assert interval_of_draws(lambda places: value, 60, level=0.8) == wilson(60 * value, 60, 0.8)
+    assert interval_of_draws(lambda places: value, 1) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("seldom", [0, 1])
+def test_draws_of_which_hardly_any_differs_are_taken_around_the_score(seldom: int) -> None:
+    calls = iter([*np.full(200, 1.0 - seldom), *np.full(99, float(seldom))])
+    assert interval_of_draws(lambda places: next(calls), 40) == wilson(40 * seldom, 40)
+
+
+def test_draws_that_differ_keep_their_percentiles() -> None:
+    right = np.random.default_rng(5).random(300) < 0.7
+    generator = np.random.default_rng(9)
+    scores = [right[np.sort(generator.integers(0, 300, 300))].mean() for _ in range(200)]
+    found = interval_of_draws(lambda places: float(right[places].mean()), 300, seed=9)
+    assert found == pytest.approx(tuple(np.quantile(scores, [0.025, 0.975])), abs=1e-12)
 
 
 @settings(max_examples=60, deadline=None)

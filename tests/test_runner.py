@@ -241,8 +241,13 @@ def test_a_recipe_that_changed_under_its_name_is_refused(
 
 def test_everything_that_is_wrong_is_said_at_once(toy_mirror: Path, tmp_path: Path) -> None:
     with pytest.raises(XbenchError) as caught:
-        xbench.run(["xlmr-bas", str(tmp_path / "nowhere")], "xnlo", data=toy_mirror, board=tmp_path)
+        xbench.run(
+            ["xlmr-bas", str(tmp_path / "nowhere"), str(tmp_path)], ["xnlo", "xnli", "xquad"], recipe="foo",
+            data=toy_mirror, board=tmp_path,
+        )  # fmt: skip
     said = str(caught.value)
+    assert said.count("unknown recipe 'foo'") == 1
+    assert "it lacks config.json" in said
     assert "did you mean" in said
     assert "xlmr-base" in said
     assert "nowhere" in said

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.browsing import DIRECT, served
-from xbench.cli import app
+from xbench.cli import app, serving
 from xbench.errors import BadOption, StoreError
 
 
@@ -61,6 +61,25 @@ def test_it_listens_on_this_machine_alone_and_ends_when_it_is_told_to(tmp_path: 
         assert server.process.wait(60) == 0
         with socket.socket() as door:
             assert door.connect_ex((where.hostname, where.port)) != 0
+
+
+def test_it_ends_where_only_its_own_process_is_interrupted(tmp_path: Path) -> None:
+    with served(tmp_path) as server:
+        where = urlsplit(server.url)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(60) == 0
+        with socket.socket() as door:
+            assert door.connect_ex((where.hostname, where.port)) != 0
+
+
+def test_a_server_that_does_not_heed_the_signal_is_made_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "PATIENCE", 0.2)
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        server.stdout.readline()
+        serving._end(server)
+        assert server.wait(30) == -signal.SIGKILL
 
 
 def test_the_page_runs_where_torch_is_not_installed(tmp_path: Path) -> None:

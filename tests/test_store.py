@@ -65,7 +65,7 @@ def test_a_second_record_of_a_run_stands_beside_the_first(tmp_path: Path) -> Non
 def test_a_language_is_recorded_once_whoever_comes_first(tmp_path: Path) -> None:
     first = store.write_once(tmp_path, record(), counts())
     before = {path: path.read_bytes() for path in first.parent.iterdir()}
-    with pytest.raises(AlreadyRecorded, match="in de"):
+    with pytest.raises(AlreadyRecorded, match=r"in de; the same command goes on from there$"):
         store.write_once(tmp_path, record(), counts(6))
     assert {path: path.read_bytes() for path in first.parent.iterdir()} == before
 
@@ -139,6 +139,15 @@ def test_what_cannot_be_trusted_is_refused_and_kept_aside(tmp_path: Path, damage
     shelf = store.load(tmp_path)
     assert len(shelf.records) == 1
     assert [reject.file for reject in shelf.rejects] == ["xnli/mbert/xtreme-en-s1.json"]
+
+
+def test_a_run_that_meets_a_damaged_record_is_told_what_to_do(tmp_path: Path) -> None:
+    path = store.write_once(tmp_path, record(), counts())
+    path.write_text(path.read_text()[:-40])
+    with pytest.raises(BadRecord, match=r"cut off or damaged: move it away and the same .*`xbench verify --board \S+`"):
+        store.find(tmp_path, RUN)
+    path.rename(tmp_path / "aside")
+    assert store.write_once(tmp_path, record(), counts()) == path
 
 
 def test_links_and_giants_are_refused(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """Values refuse what makes no sense when they are made, and say all of it at once."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import xbench
 from xbench import catalogue
 from xbench.errors import BadOption, Faults, UnknownName, XbenchError
 from xbench.recipe import Book, Recipe
@@ -112,6 +115,11 @@ def test_an_order_that_makes_no_sense_is_refused(wishes: dict[str, object], tmp_
         order(["mbert"], ["xnli"], board=tmp_path, **wishes)
 
 
+def test_tf32_is_refused_where_there_is_no_gpu(tmp_path: Path) -> None:
+    with pytest.raises(BadOption, match="tf32 needs a GPU"):
+        xbench.run("mbert", "xnli", precision="tf32", device="cpu", board=tmp_path)
+
+
 def test_a_suite_fills_in_what_an_order_leaves_open(tmp_path: Path) -> None:
     made = order([], [], suite="mini", board=tmp_path)
     assert made == Order(
@@ -122,6 +130,18 @@ def test_a_suite_fills_in_what_an_order_leaves_open(tmp_path: Path) -> None:
         board=tmp_path,
     )
     assert order(["mbert"], [], suite="mini", seeds=3, recipe="xtreme", board=tmp_path).seeds == (0, 1, 2)
+
+
+def test_wrong_names_are_refused_at_once_and_before_torch_is_there(tmp_path: Path) -> None:
+    words = ["xbench", "run", "--encoder", "embert", "--task", "xnil", "--recipe", "foo", "--board", str(tmp_path)]
+    asked = (
+        f"import sys\nsys.argv = {words!r}\nfrom xbench.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    print(end.code)\n"
+        "print([name for name in ('torch', 'transformers') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["2", "[]"]
+    assert [name in done.stderr for name in ("'embert'", "'xnil'", "'foo'")] == [True] * 3
 
 
 def test_several_faults_are_said_as_one() -> None:

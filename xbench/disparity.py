@@ -5,7 +5,7 @@ training seeds and other test items: both are redrawn together for all languages
 in every language, and in a parallel set the items are the same. Means and gaps have closed forms and take those.
 
 Even equal languages differ on a finite test, so that spreads are measured from above. Their intervals do not take that
-off: they do not cover where languages are nearly equal. Where noise alone would give the value, they reach equality.
+off: where noise alone would give the value they reach equality, but they do not hold every small spread.
 """
 
 from collections.abc import Callable, Mapping, Sequence

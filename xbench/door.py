@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from xbench.errors import BrokenPlugin, NameClash, UnknownName
+from xbench.errors import BrokenPlugin, NameClash, NoSuchFile, UnknownName
 
 T = TypeVar("T")
 
@@ -103,7 +103,7 @@ def _cause(cause: BaseException) -> str:
 def _exported(path: Path, attribute: str) -> object:
     """The value that a Python file exports."""
     if not path.is_file():
-        raise UnknownName(f"{attribute} file", str(path), [], hint="No such file.")
+        raise NoSuchFile(path)
     unique = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
     spec = importlib.util.spec_from_file_location(f"xbench_file_{unique}", path)
     if spec is None or spec.loader is None:

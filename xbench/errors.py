@@ -3,6 +3,7 @@
 XbenchError                       a user can cause it: the command ends with exit code 2 and this one message
 ├── BadOption                     an option, or two together, that make no sense
 ├── UnknownName                   no door knows this name; says what is near and what exists
+│   └── NoSuchFile                a path that names no file; says which files stand there
 ├── NameClash                     two distributions claim one name
 ├── BrokenPlugin                  a door opens onto something that cannot be used
 ├── DataError                     rows cannot be had, or cannot be trusted
@@ -29,6 +30,7 @@ XbenchError                       a user can cause it: the command ends with exi
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class XbenchError(Exception):
@@ -44,6 +46,22 @@ class UnknownName(XbenchError):
 
     def __init__(self, what: str, name: str, known: Iterable[str], hint: str = "") -> None:
         super().__init__(f"unknown {what} {name!r}{near(name, known)}{f' {hint}' if hint else ''}")
+
+
+class NoSuchFile(UnknownName):
+    """A path that was to name a file, and names none."""
+
+    def __init__(self, path: Path) -> None:
+        folder = path.absolute().parent
+        if path.is_dir():
+            said = f"{path} is a folder; name a file in it."
+        elif not folder.is_dir():
+            said = f"no file {path}: there is no folder {folder}."
+        elif beside := [one.name for one in folder.glob(f"*{path.suffix}") if one.is_file()]:
+            said = f"no file {path.name} in {folder}{near(path.name, beside, most=8)}"
+        else:
+            said = f"no file {path.name} in {folder}, nor any other {path.suffix or 'file'} there."
+        XbenchError.__init__(self, said)
 
 
 class NameClash(XbenchError):

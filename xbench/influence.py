@@ -39,8 +39,7 @@ class Cells:
                 )
             elif not np.isfinite(rows).all():
                 wrong.append(f"{language} has influences that are not finite")
-            if len(set(ids)) < len(ids):
-                wrong.append(f"{language} has ids more than once")
+            wrong += _more_than_once(language, ids)
         if len(seeds := {len(rows) for rows in self.influences.values()}) > 1:
             wrong.append(f"languages differ in their number of seeds: {', '.join(map(str, sorted(seeds)))}")
         if wrong or not self.influences:
@@ -93,14 +92,19 @@ def cells_of(tables: Sequence[Counts], metric: Metric) -> Cells:
     """Influences from the counts of one encoder's runs, one table for each seed, aligned by item id.
 
     Raises:
-        ScoringError: the seeds do not have the same items in the same languages, or lack the metric.
+        ScoringError: the seeds do not have the same items in the same languages, lack the metric, or have an id more
+            than once in a language.
     """
     found: dict[str, list[dict[str, float]]] = {}
+    wrong: list[str] = []
     for table in tables:
         for language in dict.fromkeys(table.languages):
             ids = [id for id, one in zip(table.ids, table.languages, strict=True) if one == language]
+            wrong += _more_than_once(language, ids)
             values = influence(rows_of(table, metric, language), metric.close).tolist()
             found.setdefault(language, []).append(dict(zip(ids, values, strict=True)))
+    if wrong:
+        raise ScoringError("; ".join(dict.fromkeys(wrong)) + ".")
     for language, seeds in found.items():
         if len(seeds) < len(tables) or any(seed.keys() != seeds[0].keys() for seed in seeds):
             raise ScoringError(f"{language}: the {len(tables)} seeds were not scored on the same items.")
@@ -110,3 +114,8 @@ def cells_of(tables: Sequence[Counts], metric: Metric) -> Cells:
         },
         ids={language: tuple(seeds[0]) for language, seeds in found.items()},
     )
+
+
+def _more_than_once(language: str, ids: Sequence[str]) -> list[str]:
+    """What is wrong with the ids of a language where one stands there more than once; else nothing."""
+    return [f"{language} has ids more than once"] if len(set(ids)) < len(ids) else []

@@ -65,13 +65,24 @@ def interval_of_draws(
 ) -> tuple[float, float]:
     """Interval of a score that no counts add up to: `score` is asked for each draw of places among n examples.
 
-    Both ends, 0..1; (0, 1) for fewer than two examples.
+    Args:
+        score: places, shape (n,), ascending -> the score of the examples there, 0..1, whether more or less is better.
+        n: how many examples there are.
+        level: wanted share of test sets whose interval holds the true score, in 0..1.
+        seed: of the draws.
+        draws: how often places are drawn.
+
+    Returns:
+        Both ends, 0..1; (0, 1) for fewer than two examples: they tell nothing.
     """
     if n < 2:
         return 0.0, 1.0
     generator = np.random.default_rng(seed)
     scores = [score(np.sort(generator.integers(0, n, n))) for _ in range(draws)]
     low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
+    if low == high:
+        # No certainty, as in `interval`; which examples could have told something is not known here, so all count.
+        return wilson(score(np.arange(n)) * n, n, level)
     return float(low), float(high)
 
 

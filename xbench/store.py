@@ -76,11 +76,15 @@ def path_of(board: Path, run: Run, part: int = 1) -> Path:
 
 
 def find(board: Path, run: Run) -> tuple[tuple[Path, Record], ...]:
-    """The records of a run, in the order of their parts; empty where it never ran. Raises BadRecord."""
+    """The records of a run, in the order of their parts; empty where it never ran. Raises BadRecord, with a way out."""
     found = []
     part = 1
     while (path := path_of(board, run, part)).exists():
-        record = read(path)
+        try:
+            record = read(path)
+        except BadRecord as fault:
+            way_out = f"move it away and the same command makes it anew; `xbench verify --board {board}` lists all"
+            raise BadRecord(f"{fault}: {way_out}") from fault
         if record.run != run:
             raise BadRecord(f"{path} is of {record.run}, and {run} would lie there too; take another --board for it")
         found.append((path, record))
@@ -116,7 +120,8 @@ def write_once(board: Path, record: Record, counts: Counts, predictions: Sequenc
             written = find(board, record.run)
             theirs = {score.language for _, other in written for score in other.scores}
             if twice := sorted(theirs & {score.language for score in record.scores}):
-                raise AlreadyRecorded(f"{record.run} was recorded by somebody else meanwhile, in {', '.join(twice)}")
+                said = f"{record.run} was recorded by somebody else meanwhile, in {', '.join(twice)}"
+                raise AlreadyRecorded(f"{said}; the same command goes on from there")
             path = path_of(board, record.run, len(written) + 1)
             parquet = path.with_suffix(".parquet")
             digest = examples.write(parquet, counts, predictions)
@@ -172,7 +177,7 @@ def _suspect(path: Path, raw: bytes) -> None:
     try:
         tree = strict.loads(raw)
     except (ValueError, RecursionError) as cause:
-        raise BadRecord(f"{path} is not JSON that can be trusted: {cause}") from cause
+        raise BadRecord(f"{path} is not JSON that can be trusted: {cause}; it is cut off or damaged") from cause
     schema = tree.get("schema") if isinstance(tree, dict) else None
     if schema != SCHEMA:
         raise BadRecord(f"{path} has schema {schema!r}; this xbench reads {SCHEMA!r}. A newer xbench may read it.")

@@ -105,6 +105,10 @@ class Board:
                 self._kept[key] = None
         return self._kept[key]
 
+    def without_counts(self) -> tuple[int, ...]:
+        """Numbers of the runs whose counts were asked for so far, and are not at hand or do not belong together."""
+        return tuple(dict.fromkeys(run for (_, runs), cells in self._kept.items() if cells is None for run in runs))
+
     def _facts(self, task: str) -> dict[str, Any]:
         """Chance, and what languages share, as the records say, or the task where it is registered here.
 

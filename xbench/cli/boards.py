@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import typer
 
 from xbench.board import load_board
-from xbench.cli.drawing import draw
+from xbench.cli.drawing import draw, tell
+from xbench.cli.folders import folders, where_to_begin
 from xbench.cli.literature import published_of
 from xbench.cli.words import codes
 from xbench.errors import UnknownName
@@ -55,7 +56,8 @@ def board(
       xbench board --task xnli --format csv > xnli.csv
       xbench board --task xnli --published
     """
-    found = load_board(*(board or [Path("leaderboards/local")]))
+    looked = folders(board)
+    found = load_board(*looked)
     wanted = codes(task)
     printed = published_of(published, published_from, format)
     there = sorted({*found.tasks(), *(one.task for one in printed)})
@@ -68,3 +70,7 @@ def board(
         draw(found, wanted, printed, view=view)
     else:
         typer.echo(WRITERS[format](found, replace(view, tasks=wanted)), nl=False)
+    if format in ("csv", "json"):  # the others hold every remark themselves
+        tell(found)
+    if found.runs.empty:
+        typer.echo(where_to_begin(looked), err=True)

@@ -10,6 +10,7 @@ import typer
 from xbench.cli.progress import progress
 from xbench.cli.words import codes
 from xbench.export.escaping import for_json, plain
+from xbench.report.sections import counted
 from xbench.verify import verify as derive
 
 
@@ -46,7 +47,8 @@ def verify(
         for fault in report.faults:
             typer.echo(str(fault))
         typer.echo(
-            f"{report.records} records, {report.scores} scores derived again, {report.counts_files} counts files, "
-            f"{report.gold} with their gold, {len(report.faults)} faults"
+            f"{counted(report.records, 'record')}, {counted(report.scores, 'score')} derived again, "
+            f"{counted(report.counts_files, 'counts file')}, {report.gold} with their gold, "
+            f"{counted(len(report.faults), 'fault')}"
         )
     raise typer.Exit(0 if report.holds else 2)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from unicodedata import bidirectional
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
@@ -61,6 +62,15 @@ def draw(
         console.print()
     for remark in of_board(board):
         _say(console, remark)
+
+
+def tell(board: Board) -> None:
+    """Write to stderr what `draw` says of the whole board, where what is written has no place for it.
+
+    Counts that cannot be used are known only once tables were made.
+    """
+    for remark in of_board(board):
+        typer.echo(f"note: {shielded(remark.text)}", err=True)
 
 
 def _draw_table(console: Console, board: Board, one: Shown, view: View) -> None:

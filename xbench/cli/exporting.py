@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from xbench.board import Board, load_board
+from xbench.cli.folders import folders
 from xbench.cli.words import codes
 from xbench.errors import BadOption, Unwritable
 from xbench.examples import appear
@@ -16,6 +17,7 @@ Format = Literal["every-eval-ever", "hf-eval-results", "model-index", "mteb", "l
 
 OF_FILES = (".json", ".yaml", ".yml", ".csv", ".tex", ".md", ".txt")
 """Endings by which `--out` names a file; with others it names a folder."""
+CHOOSE = "by --task and --encoder"
 
 
 def export(
@@ -38,14 +40,14 @@ def export(
       xbench export --to hf-eval-results --task xnli --encoder xlmr-base
       xbench export --to latex --task xnli --out xnli.tex
     """
-    files, notes = _made(to, load_board(*(board or [Path("leaderboards/local")])), codes(task), codes(encoder))
+    files, notes = _made(to, load_board(*folders(board)), codes(task), codes(encoder))
     for note in dict.fromkeys(notes):
         typer.echo(f"note: {note}", err=True)
     if not files:
         raise BadOption(f"nothing on this board can be exported as {to}{'; the notes above say why' if notes else ''}")
     if out is None:
         if len(files) > 1:
-            raise BadOption(f"this makes {len(files)} files; give a folder with --out DIR, or choose by --task …")
+            raise BadOption(f"this makes {len(files)} files; give a folder with --out DIR, or choose {CHOOSE}")
         typer.echo(next(iter(files.values())), nl=False)
         return
     for path in write(_places(files, out)):
@@ -56,18 +58,22 @@ def _made(
     to: Format, board: Board, tasks: Sequence[str], encoders: Sequence[str]
 ) -> tuple[Mapping[str, str], Sequence[str]]:
     """File name -> text, and what a reader should know of what is not in them."""
+    from xbench.export.escaping import plain
+    from xbench.export.remarks import of_board
+
     if to in ("csv", "latex"):
         from xbench.export import tables
         from xbench.export.view import View
 
         view = View(tasks=tuple(tasks), encoders=tuple(encoders))
         name, text = ("board.csv", tables.csv(board, view)) if to == "csv" else ("board.tex", tables.latex(board, view))
-        return {name: text if text.endswith("\n") else f"{text}\n"}, ()
+        notes = tuple(plain(remark.text) for remark in of_board(board))
+        return {name: text if text.endswith("\n") else f"{text}\n"}, notes
     from xbench.export.results import gathered
 
     transfers, notes = gathered(board, tasks, encoders)
     files, own = _exporter(to)(transfers)
-    return files, (*notes, *own)
+    return files, (*notes, *own, *(plain(remark.text) for remark in of_board(board)))
 
 
 def _exporter(to: str) -> Callable[..., tuple[dict[str, str], list[str]]]:
@@ -88,7 +94,7 @@ def _places(files: Mapping[str, str], out: Path) -> dict[Path, str]:
     if out.suffix not in OF_FILES or out.is_dir():
         return {out / name: text for name, text in files.items()}
     if len(files) > 1:
-        raise BadOption(f"this makes {len(files)} files, and {out} names one; give a folder, or choose by --task …")
+        raise BadOption(f"this makes {len(files)} files, and {out} names one; give a folder, or choose {CHOOSE}")
     ((_, text),) = files.items()
     return {out: text}
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from xbench.cli import sheets
+from xbench.cli.folders import folders
 from xbench.cli.sides import different, side_of
 from xbench.cli.words import codes
 from xbench.errors import BadOption, XbenchError
@@ -47,7 +48,6 @@ Formats = Annotated[
         help="text, json, md, junit or github; to a file with =FILE. May be given again.  [default: text]",
     ),
 ]
-LOCAL = Path("leaderboards/local")
 
 
 def check(
@@ -135,8 +135,9 @@ def _judged(
     candidate: str, baseline: str, board: Sequence[Path] | None, given: Settings, *, recipe: str, source: str
 ) -> Verdict:
     """Read both sides and compare them. Raises XbenchError where a side cannot be had, or both are the same."""
+    boards = folders(board)
     ours, theirs = (
-        side_of(one, board or [LOCAL], recipe=recipe, source=source, tasks=given.tasks) for one in (candidate, baseline)
+        side_of(one, boards, recipe=recipe, source=source, tasks=given.tasks) for one in (candidate, baseline)
     )
     different(ours, theirs)
     return judge(ours, theirs, given, today=datetime.now(UTC).date())

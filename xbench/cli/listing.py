@@ -1,18 +1,31 @@
 """The verbs that list what there is. None of them imports torch."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from xbench import catalogue
 from xbench import languages as known
 from xbench.catalogue import Door
+
+KEPT = ("name", "code", "target", "kind", "metric")
+"""Columns whose values are typed again elsewhere: one that lacks its end would name another thing, or nothing."""
+SHORT = 14
+"""Cells of a terminal that any column may have without being folded."""
+MOST, FOLDED = 46, 8
+"""Cells of a column that folds: at most, and where there is no more room."""
+GAP = 2
+"""Cells between two columns, and at both ends."""
+UNBOUNDED = 10_000
+"""Cells of a line that goes into a file."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
 
@@ -29,8 +42,8 @@ def tasks(as_json: AsJson = False) -> None:
         {
             "name": task.name, "kind": task.kind, "title": task.title, "source": task.source,
             "targets": list(task.targets), "metric": task.metric, "also": list(task.also), "chance": task.chance,
-            "parallel": task.parallel, "data": task.data.repo, "train_data": task.training.repo,
-            "licence": task.licence, "citation": task.cite, "distribution": owner,
+            "parallel": task.parallel, "shares_items": task.shares_items, "data": task.data.repo,
+            "train_data": task.training.repo, "licence": task.licence, "citation": task.cite, "distribution": owner,
         }
         for owner, task in rows
     ]  # fmt: skip
@@ -110,17 +123,31 @@ def _show(items: Sequence[dict[str, Any]], faults: dict[str, str], columns: Sequ
         broken = [{"name": name, "broken": why} for name, why in faults.items()]
         typer.echo(json.dumps([*items, *broken], indent=1, ensure_ascii=False))
         return
+    cells = [[_brief(item[column]) for column in columns] for item in items]
+    parts = [_column(*texts) for texts in zip(columns, *cells, strict=True)]
+    # What a reader copies is never cut: a pipe takes any width, and on a narrow terminal lines are longer than it is.
+    least = sum((part.width or FOLDED) + GAP for part in parts) + GAP
     console = Console()
-    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
-    for column in columns:
-        table.add_column(
-            column, no_wrap=column == "name", overflow="fold" if column == "checkpoint" else "ellipsis", max_width=46
-        )
-    for item in items:
-        table.add_row(*(_brief(item[column]) for column in columns))
+    console.width = max(console.width, least) if _on_terminal() else UNBOUNDED
+    table = Table(*parts, box=SIMPLE, padding=(0, 1, 0, 0))
+    for row in cells:
+        table.add_row(*row)
     console.print(table)
     for fault in faults.values():
         console.print(fault, style="yellow", markup=False)
+
+
+def _column(name: str, *texts: str) -> Column:
+    """A column that is as wide as what it holds, where that is short or must stay whole; else one that folds."""
+    longest = max(map(cell_len, (name, *texts)))
+    if longest <= SHORT or (name in KEPT and not any(" " in text for text in texts)):
+        return Column(name, no_wrap=True, width=longest)
+    return Column(name, overflow="fold", max_width=MOST if _on_terminal() else None)
+
+
+def _on_terminal() -> bool:
+    """Whether somebody reads along, and no file or program does."""
+    return sys.stdout.isatty()
 
 
 def _brief(value: Any) -> str:

@@ -1,6 +1,8 @@
 """`xbench pretrain`."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
@@ -75,26 +77,38 @@ def pretrain(
     settings = training.with_settings(
         {name: value for name, value in chosen.items() if value is not None}, setting or []
     )
-    _make_empty(to)
-    device_of(device)
-    if init is not None:
-        locate(Encoder(name="init", checkpoint=str(init)))
-    corpus = training.read_corpus(data, text or [], pairs or [])
-    print(f"corpus: {', '.join(f'{name} {size:,}' for name, size in corpus.sizes().items())}", file=sys.stderr)
-    with progress() as watch:
-        watch.begin("pretraining", settings.steps)
-        training.pretrain(
-            corpus, settings, to, device=device, init=init, progress=lambda done, _, note: watch.advance(done, note)
-        )
-        watch.end()
+    with _made_empty(to):
+        device_of(device)
+        if init is not None:
+            locate(Encoder(name="init", checkpoint=str(init)))
+        corpus = training.read_corpus(data, text or [], pairs or [])
+        print(f"corpus: {', '.join(f'{name} {size:,}' for name, size in corpus.sizes().items())}", file=sys.stderr)
+        with progress() as watch:
+            watch.begin("pretraining", settings.steps)
+            training.pretrain(
+                corpus, settings, to, device=device, init=init, progress=lambda done, _, note: watch.advance(done, note)
+            )
+            watch.end()
     typer.echo(f"{to}\nFine-tune it: xbench run --encoder {to} --recipe small --task …")
 
 
-def _make_empty(folder: Path) -> None:
-    """Make the folder that is written to at the end, so that what is wrong with it is told at the beginning."""
+@contextmanager
+def _made_empty(folder: Path) -> Iterator[None]:
+    """Make the folder that is written to at the end, so that what is wrong with it is told at the beginning.
+
+    Where the work fails before that, what was made here goes again. Raises BadOption, Unwritable.
+    """
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise BadOption(f"{folder} is there already; nothing is overwritten. Name a new folder.")
+    absent = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as cause:
         raise Unwritable(f"cannot make the folder {folder}: {cause.strerror or cause}") from cause
+    try:
+        yield
+    except BaseException:
+        for path in absent:
+            with suppress(OSError):  # something lies in it
+                path.rmdir()
+        raise

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import os
 import sys
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -10,13 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from xbench import catalogue, store
 from xbench.board import load_board
 from xbench.cli.drawing import draw
 from xbench.cli.progress import progress
 from xbench.cli.regrets import draw_regrets
 from xbench.cli.words import codes, languages_of, needs_torch
-from xbench.errors import BadOption
+from xbench.errors import BadOption, Faults
 from xbench.record import Record
+from xbench.report.sections import counted
 
 if TYPE_CHECKING:
     from xbench.runner import Order, Outcome, Plan
@@ -37,17 +41,25 @@ Tasks = Annotated[
 RecipeName = Annotated[
     str, typer.Option(help="How it is fine-tuned (`xbench recipes`). The suite's, else standard, if not given.")
 ]
-Languages = Annotated[str, typer.Option(help="Targets to score, in the set's codes, ISO 639 or BCP-47: de,sw or all.")]
+Languages = Annotated[
+    str,
+    typer.Option(
+        help="Targets to score, in the set's codes, ISO 639 or BCP-47: de,sw or all. Without the source among them "
+        "there is no gap."
+    ),
+]
 Seeds = Annotated[
     int,
     typer.Option(min=0, show_default=False, help="How many seeds, from 0 on. As the suite says, else 1, if not given."),
 ]
 LimitTrain = Annotated[
     int,
-    typer.Option(min=0, show_default=False, help="Train on the first N rows only; the recipe's name then says so."),
+    typer.Option(
+        min=0, show_default=False, help="Train on the first N rows only, 0 = all; the name of the recipe says so."
+    ),
 ]
 LimitTest = Annotated[
-    int, typer.Option(min=0, show_default=False, help="Score the first N rows of each language only; likewise.")
+    int, typer.Option(min=0, show_default=False, help="Score the first N rows of each language, 0 = all; likewise.")
 ]
 MicroBatch = Annotated[
     int,
@@ -90,6 +102,14 @@ AtOnce = Annotated[
         help="Seeds that are fine-tuned at once. As many as a GPU's memory holds, one on a CPU, if not given.",
     ),
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Say what would be done, and stop. Names, the board and checkpoint folders are looked at; rows, weights "
+        "and the Hub are not.",
+    ),
+]
 
 
 def run(
@@ -109,7 +129,8 @@ def run(
     limit_test: LimitTest = 0,
     device: Device = "auto",
     precision: Annotated[
-        Precision | None, typer.Option(help="What it is computed in. As the recipe says if not given.")
+        Precision | None,
+        typer.Option(help="What it is computed in; tf32 on GPUs only. As the recipe says if not given."),
     ] = None,
     also_select: AlsoSelect = None,
     micro_batch: MicroBatch = 0,
@@ -118,7 +139,7 @@ def run(
     compiled: Compile = False,
     seeds_at_once: AtOnce = 0,
     trust_remote_code: TrustRemoteCode = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
+    dry_run: DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write the outcome as JSON on standard output.")] = False,
 ) -> None:
     """Fine-tune encoders on one language, score them in all others, and record it.
@@ -134,6 +155,7 @@ def run(
     if seeds and seed:
         raise BadOption("--seeds says how many, --seed which: give one of the two")
     needs_torch()
+    _check_names(codes(encoder), codes(task), suite, recipe, board)
     from xbench import runner
 
     order = runner.order(
@@ -144,6 +166,28 @@ def run(
         trust_remote_code=trust_remote_code, also_select=codes(also_select),
     )  # fmt: skip
     _carry_out(order, dry_run=dry_run, as_json=as_json)
+
+
+def _check_names(encoders: Iterable[str], tasks: Iterable[str], suite: str, recipe: str, board: Path) -> None:
+    """Refuse names that mean nothing, all at once, before seconds are spent on importing torch. Raises XbenchError."""
+    if "RANK" in os.environ:  # several processes meet first, and then one of them speaks
+        return
+    faults = Faults()
+    wanted: list[tuple[Callable[[str], object], str]] = [
+        *((catalogue.encoder, name) for name in encoders),
+        *((catalogue.tasks.open, name) for name in tasks),
+        *((catalogue.suites.open, name) for name in (suite,) if name),
+        *((catalogue.recipes.open, name) for name in (recipe,) if name),
+    ]
+    for open_it, name in wanted:
+        # A file is executed once, and not here.
+        if not name.endswith(".py") or not Path(name).is_file():
+            with faults:
+                open_it(name)
+    if faults.found:
+        with faults:
+            store.writable(board)
+    faults.raise_any()
 
 
 def _carry_out(order: "Order", *, dry_run: bool, as_json: bool) -> None:
@@ -191,7 +235,8 @@ def _tell_plan(plan: "Plan", as_json: bool) -> None:
         return
     for group in plan.groups:
         typer.echo("; ".join(f"{job.run} in {len(job.languages)} languages" for job in group))
-    typer.echo(f"{len(jobs)} to run in {len(plan.groups)} fine-tunings; {len(plan.finished)} finished already")
+    groups = counted(len(plan.groups), "fine-tuning")
+    typer.echo(f"{len(jobs)} to run in {groups}; {len(plan.finished)} finished already")
 
 
 def _tell_outcome(outcome: "Outcome", order: "Order", as_json: bool) -> None:

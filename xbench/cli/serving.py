@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,9 @@ from streamlit.web.cli import main
 main()
 """
 """Streamlit, with what the pages need imported before anybody looks: the first viewer waits a second less."""
+
+PATIENCE = 5.0
+"""Seconds that a server has to end before it is made to."""
 
 
 def serve(
@@ -75,9 +79,21 @@ def _until_it_ends(command: list[str], env: dict[str, str]) -> int:
         before = signal.signal(signal.SIGTERM, lambda *_: server.terminate())
         try:
             ended = server.wait()
-        except KeyboardInterrupt:  # the terminal has told the server too
-            server.wait()
+        except KeyboardInterrupt:
+            _end(server)
             return 0
         finally:
             signal.signal(signal.SIGTERM, before)
     return 0 if ended == -signal.SIGTERM else ended
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """Tell the server to end, and make it end where it does not.
+
+    A terminal has told it already, `kill -INT` has not; to be told twice does it no harm.
+    """
+    for tell in (server.terminate, server.kill):
+        tell()
+        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            server.wait(PATIENCE)
+            return

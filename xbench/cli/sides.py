@@ -1,10 +1,11 @@
 """What `--candidate` and `--baseline` mean: an encoder on a board, a board of its own, a pinned one."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from xbench import store
-from xbench.errors import BadOption, BadRecord, UnknownName
+from xbench.errors import BadOption, BadRecord, UnknownName, XbenchError
 from xbench.gate.baseline import check_pin, pinned
 from xbench.gate.side import Side, side
 from xbench.record import Run
@@ -46,11 +47,25 @@ def _meaning(name: str, boards: Sequence[Path]) -> tuple[Sequence[Path], str]:
     for at in reversed([at for at, sign in enumerate(name) if sign == ":"]):
         if at and name[at + 1 :] and Path(name[:at]).is_dir():
             return [Path(name[:at])], name[at + 1 :]
+    raise _nothing(name, boards)
+
+
+def _nothing(name: str, boards: Sequence[Path]) -> XbenchError:
+    """What to say of a text that names neither an encoder on the boards nor a folder."""
     there = {encoder for board in boards if board.is_dir() for encoder in _encoders(board)}
-    looked = ", ".join(map(str, boards))
-    raise UnknownName(
-        "encoder:", name, there, f"Looked on {looked} (--board); nor is it a board folder, or FOLDER:ENCODER."
-    )
+    folder = Path(name.rpartition(":")[0] or name)
+    beside = [str(one) for one in folder.parent.iterdir() if one.is_dir()] if folder.parent.is_dir() else []
+    what = "encoder or board folder:" if len(folder.parts) > 1 else "encoder:"
+    looked = [
+        f"Looked on {board} (--board)"
+        if board.is_dir()
+        else f"There is no board at {board} (--board DIR names another)"
+        for board in boards
+    ]
+    hint = f"{'; '.join(looked)}; nor is there a folder {folder}. Write NAME, FOLDER or FOLDER:NAME."
+    if known := [*there, *get_close_matches(str(folder), beside)]:
+        return UnknownName(what, name, known, hint)
+    return BadOption(f"unknown {what} {name!r}. {hint}")
 
 
 def _only_encoder(folder: Path) -> str:

@@ -17,6 +17,8 @@ from rich.text import Text
 from xbench.board import load_board
 from xbench.board.slices import APART_SAID, ROUGH_SAID, TANGLED_SAID, Slice
 from xbench.board.slices import slices as sliced
+from xbench.cli.drawing import tell
+from xbench.cli.folders import folders
 from xbench.cli.words import codes
 from xbench.errors import UnknownName
 from xbench.export.escaping import for_csv, for_json, plain
@@ -51,7 +53,7 @@ def slices(
       xbench slices --board leaderboards/local --task xnli
       xbench slices --encoder mbert,xlmr-base --format csv > slices.csv
     """
-    found = load_board(*(board or [Path("leaderboards/local")]))
+    found = load_board(*folders(board))
     tasks, encoders = codes(task), codes(encoder)
     _known("task", tasks, found.runs["task"].tolist())
     _known("encoder", encoders, found.runs["encoder"].tolist())
@@ -66,6 +68,7 @@ def slices(
         typer.echo(for_json(json.dumps([_row(one) for one in told], indent=1, ensure_ascii=False)))
     else:
         typer.echo(_csv(told), nl=False)
+    tell(found)
 
 
 def _known(what: str, wanted: Sequence[str], there: Sequence[str]) -> None:

@@ -1,9 +1,12 @@
 """What a reader must know beside the numbers: doubts, gaps, and what may not be compared."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from xbench.board import Board
+from xbench.errors import BadRecord
 from xbench.export.grid import COLLAPSED
 from xbench.export.view import Entry, Shown
 
@@ -39,11 +42,48 @@ def remarks(one: Shown) -> tuple[Remark, ...]:
 
 
 def of_board(board: Board) -> tuple[Remark, ...]:
-    """What is to be said of the whole board: what its notes say, and files that were refused."""
+    """What is to be said of the whole board: its notes, files that were refused, and counts that cannot be used.
+
+    Of counts only those are told that were looked for already, as the board's tables do.
+    """
     notes = [Remark(note, warns=True) for note in board.notes]
     refused = [Remark(f"refused {reject.file}: {reject.why}", warns=True) for reject in board.rejects]
     empty = [Remark("No records here yet.")] if board.runs.empty else []
-    return (*empty, *notes, *refused)
+    return (*empty, *notes, *refused, *_without_counts(board))
+
+
+def _without_counts(board: Board) -> list[Remark]:
+    """Counts that were looked for and cannot be used; one line for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for run in board.without_counts():
+        if why := _fault_of_counts(board, run):
+            reasons.setdefault(why, []).append(str(board.runs["file"].iloc[run]))
+    return [
+        Remark(
+            f"counts of {_some(files)} cannot be used ({why}): their encoders are ranked from the records; "
+            "`xbench verify` tells more",
+            warns=True,
+        )
+        for why, files in reasons.items()
+    ]
+
+
+def _fault_of_counts(board: Board, run: int) -> str:
+    """Why the counts beside a record are not those that were written; empty where they are."""
+    file = board.file(run)
+    try:
+        told = board.record(run).examples
+    except BadRecord:
+        return "the record was changed meanwhile"
+    if told is None or not told.file or told.file != Path(told.file).name:
+        return "the record names none beside it"
+    try:
+        written = hashlib.sha256(file.with_name(told.file).read_bytes()).hexdigest() == told.sha256
+    except FileNotFoundError:
+        return "missing"
+    except OSError as cause:
+        return str(cause.strerror or cause)
+    return "" if written else "its hash differs"
 
 
 def _reading(one: Shown) -> list[Remark]:

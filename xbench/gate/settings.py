@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from xbench import languages
-from xbench.errors import BadOption, Faults, UnknownName, near
+from xbench.errors import BadOption, Faults, NoSuchFile, UnknownName, near
 from xbench.gate.verdict import Waiver
 
 MEAN, SOURCE, GAP, LOW_RESOURCE = "mean", "source", "gap", "low-resource"
@@ -108,7 +108,7 @@ def settings(file: Path | None, **changes: object) -> Settings:
 
     `margins` among the changes is added to the file's, guard by guard. None and empty values change nothing.
 
-    Raises BadOption, saying all that is wrong: no such file, not TOML, an unknown key, a value out of range.
+    Raises NoSuchFile; BadOption, saying all that is wrong: not TOML, an unknown key, a value out of range.
     """
     told = _read(file) if file else {}
     for name, value in changes.items():
@@ -129,8 +129,12 @@ def settings(file: Path | None, **changes: object) -> Settings:
 def _read(file: Path) -> dict[str, object]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as cause:
-        raise BadOption(f"the settings {file} cannot be read: {cause}") from cause
+    except FileNotFoundError as cause:
+        raise NoSuchFile(file) from cause
+    except OSError as cause:
+        raise BadOption(f"the settings {file} cannot be read: {cause.strerror or cause}. Name a TOML file.") from cause
+    except UnicodeDecodeError as cause:
+        raise BadOption(f"the settings {file} cannot be read: they are not UTF-8 text. Name a TOML file.") from cause
     except tomllib.TOMLDecodeError as cause:
         raise BadOption(f"{file} is not TOML: {cause}") from cause
 
@@ -154,7 +158,7 @@ def check_names(given: Settings, known: Mapping[str, Iterable[str]], today: date
     faults = Faults()
     for task in given.tasks:
         with faults:
-            _known("task in the settings", task, known)
+            _known("task (--task, or `tasks` in the settings)", task, known)
     for name, members in sorted(given.groups.items()):
         for one in members:
             with faults:

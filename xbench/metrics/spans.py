@@ -43,9 +43,10 @@ def lenient_spans(tags: Sequence[str], parts: Parts | None = None) -> list[SpanO
     A tag is a prefix letter and a type. B and S open a span, and so do I and E after O, E or S, and any change of type;
     O closes it, and so do the end of the sentence, E, S, the next B or S, and any change of type. So an I after O opens
     a span, and runs of equal tags without prefixes (NOUN, NOUN) are spans.
-    `parts` takes a tag apart; without it, as seqeval 1.2 does. Spans are equal to seqeval's over whole corpora, but for
-    tags of a single letter other than B, I, O, E and S where a sentence begins: there seqeval lets a span reach back
-    into the sentence before.
+    `parts` takes a tag apart; without it, as seqeval 1.2 does. Spans are equal to seqeval's over whole corpora, but
+    where the first tag of a sentence that is no O has another prefix than B, I, E and S and yet begins no span: its
+    type is empty as that of O is (`X`, `X-`, `--`; `X_` counts as such), or its prefix is a full stop. There seqeval
+    lets a span reach back into the sentence before.
     """
     take_apart = parts or prefix_and_rest
     found: list[SpanOf] = []

@@ -7,7 +7,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import PreTrainedTokenizerFast
 
 from xbench.pretrain.corpus import Corpus
-from xbench.pretrain.settings import Pretraining
+from xbench.pretrain.settings import BadSettings, Pretraining
 
 BOS, PAD, EOS, UNKNOWN, MASK = "<s>", "<pad>", "</s>", "<unk>", "<mask>"
 SPECIAL = [BOS, PAD, EOS, UNKNOWN, MASK]
@@ -15,7 +15,10 @@ SPECIAL = [BOS, PAD, EOS, UNKNOWN, MASK]
 
 
 def learn_tokenizer(corpus: Corpus, settings: Pretraining) -> PreTrainedTokenizerFast:
-    """A fast tokenizer with offsets, learned from every text and pair of the corpus."""
+    """A fast tokenizer with offsets, learned from every text and pair of the corpus.
+
+    Raises BadSettings where a unigram vocabulary has no room for every character.
+    """
     tokenizer = _words(corpus, settings) if settings.words == "word" else _subwords(corpus, settings)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A {EOS}", pair=f"{BOS} $A {EOS} {EOS} $B {EOS}", special_tokens=[(BOS, 0), (EOS, 2)]
@@ -65,8 +68,24 @@ def _subwords(corpus: Corpus, settings: Pretraining) -> Tokenizer:
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    tokenizer.train_from_iterator(_balanced(corpus, settings.exponent), trainer)
+    try:
+        tokenizer.train_from_iterator(_balanced(corpus, settings.exponent), trainer)
+    except Exception as cause:  # tokenizers raises nothing narrower
+        if "vocabulary is not large enough" not in str(cause):
+            raise
+        raise BadSettings(_too_small(corpus, settings, tokenizer.normalizer)) from cause
     return tokenizer
+
+
+def _too_small(corpus: Corpus, settings: Pretraining, normalizer: normalizers.Normalizer) -> str:
+    """How large a unigram vocabulary must be, which has every character of the texts, "▁" for the space among them."""
+    characters = {letter for text in _units(corpus) for letter in normalizer.normalize_str(text)} - {" "} | {"▁"}
+    least = len(characters) + len(SPECIAL)
+    return (
+        f"vocabulary={settings.vocabulary} is too small: a unigram vocabulary holds each of the {len(characters):,} "
+        f"characters of these texts, and {len(SPECIAL)} special tokens. Give at least --set vocabulary={least}, or "
+        "take --words bpe, which leaves rare characters out"
+    )
 
 
 def _units(corpus: Corpus) -> Iterator[str]:

@@ -3,19 +3,20 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from xbench import store
 from xbench.crew import ALONE, Crew, joined, launched
-from xbench.errors import BadOption, XbenchError
+from xbench.errors import AlreadyRecorded, BadOption, XbenchError
 from xbench.recipe import Precision
 from xbench.record import Record, Run
 from xbench.runner.facts import device_of, unsettled
 from xbench.runner.gold import Gold
 from xbench.runner.order import Order, order
-from xbench.runner.plan import Job, Plan, plan
-from xbench.runner.teams import together
+from xbench.runner.plan import Job, Plan, look, plan
+from xbench.runner.teams import Group, together
 from xbench.runner.watch import Silent, Watch
 from xbench.runner.work import perform
 
@@ -40,7 +41,7 @@ class Outcome:
     ran: tuple[tuple[Path, Record], ...]
     """Records written now."""
     finished: tuple[tuple[Path, Record], ...]
-    """Records that stood on the board already."""
+    """Records that stood on the board already, or that another command wrote there meanwhile."""
     failed: tuple[Failed, ...]
     notes: tuple[str, ...]
 
@@ -61,7 +62,12 @@ def assembled(order: Order) -> Iterator[Crew]:
 
 
 def plan_together(order: Order, crew: Crew, *, fetch: bool = True) -> Plan:
-    """A plan of every process of a crew, before any of them writes. Raises NotTogether where they are not equal."""
+    """A plan of every process of a crew, before any of them writes.
+
+    Raises NotTogether where they are not equal, BadOption for tf32 without a GPU, and what `plan` raises.
+    """
+    if order.precision == "tf32" and device_of(order.device).type != "cuda":
+        raise BadOption("--precision tf32 needs a GPU, and this runs on a CPU: take fp32, or leave it to auto")
     with crew.in_turn():
         found = plan(order, fetch=fetch)
     todo = [f"{job.run} {job.languages} {job.recipe.digest()}" for group in found.groups for job in group]
@@ -73,11 +79,13 @@ def plan_together(order: Order, crew: Crew, *, fetch: bool = True) -> Plan:
 def carry_out(plan: Plan, order: Order, watch: Watch, crew: Crew = ALONE) -> Outcome:
     """Do what a plan says: read and check all rows, then train and score. A run that fails does not stop others.
 
-    All processes of a `crew` must ask. Its first one writes, and knows of the records that were written.
+    What another command has recorded since the plan was made is not done again. All processes of a `crew` must ask. Its
+    first one writes, and knows of the records that were written.
     """
     gold = Gold(order.data)
     ran: list[tuple[Path, Record]] = []
     failed: list[Failed] = []
+    finished = dict(plan.finished)
     if crew.size > 1:
         order = replace(order, at_once=1)
     with crew.in_turn():
@@ -87,17 +95,58 @@ def carry_out(plan: Plan, order: Order, watch: Watch, crew: Crew = ALONE) -> Out
         left = [job for group in team for job in group]
         watch.say(f"[{number}/{len(teams)}] {', '.join(str(job.run) for job in left)}")
         try:
-            for job, what in perform(team, order, gold, watch, crew):
+            still = _undone(team, order, crew, watch, finished, failed)
+            left = [job for group in still for job in group]
+            for job, what in perform(still, order, gold, watch, crew):
                 left.remove(job)
-                if isinstance(what, XbenchError):
-                    crew.agree(what)
-                    _lost(failed, [job], what, watch)
-                elif crew.first:
-                    ran.append((what, store.read(what)))
+                if isinstance(what, Path):
+                    ran += [(what, store.read(what))] if crew.first else []
+                elif fault := _unless_recorded(job, what, order, crew, watch, finished):
+                    crew.agree(fault)
+                    _lost(failed, [job], fault, watch)
         except XbenchError as fault:
             crew.agree(fault)
             _lost(failed, left, fault, watch)
-    return Outcome(ran=tuple(ran), finished=plan.finished, failed=tuple(failed), notes=plan.notes)
+    return Outcome(ran=tuple(ran), finished=tuple(finished.items()), failed=tuple(failed), notes=plan.notes)
+
+
+def _undone(
+    team: Sequence[Group], order: Order, crew: Crew, watch: Watch, finished: dict[Path, Record], failed: list[Failed]
+) -> list[list[Job]]:
+    """The groups of a team less what another command has recorded by now, which is added to `finished`.
+
+    A job that cannot go on with what stands there is added to `failed`. All processes of a crew see the same.
+    """
+    still: list[list[Job]] = []
+    for group in team:
+        still.append([])
+        for job in group:
+            try:
+                if left := _left(job, order, crew, watch, finished):
+                    still[-1].append(replace(job, languages=left))
+            except XbenchError as fault:
+                crew.agree(fault)
+                _lost(failed, [job], fault, watch)
+    return [group for group in still if group]
+
+
+def _unless_recorded(
+    job: Job, fault: XbenchError, order: Order, crew: Crew, watch: Watch, finished: dict[Path, Record]
+) -> XbenchError | None:
+    """Why a job was not recorded; None where another command did so meanwhile, from the same checkpoint and rules."""
+    try:
+        return fault if not isinstance(fault, AlreadyRecorded) or _left(job, order, crew, watch, finished) else None
+    except XbenchError as worse:
+        return worse
+
+
+def _left(job: Job, order: Order, crew: Crew, watch: Watch, finished: dict[Path, Record]) -> tuple[str, ...]:
+    """The languages of a job that are not on the board yet. Raises what `look` raises, in all processes of a crew."""
+    left, records = crew.by_first(partial(look, job, order))
+    if there := [language for language in job.languages if language not in left]:
+        finished.update(records)
+        watch.say(f"finished by another command meanwhile: {job.run} in {', '.join(there)}")
+    return left
 
 
 def _checked(plan: Plan, gold: Gold, watch: Watch, failed: list[Failed]) -> list[list[Job]]:

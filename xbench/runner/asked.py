@@ -1,18 +1,44 @@
-"""The recipe and the source language that an order asks for, of one task."""
+"""The encoders that an order asks for; the recipe and the source language, of one task."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from xbench import catalogue, languages
-from xbench.errors import BadOption, UnknownName
-from xbench.recipe import Recipe
+from xbench.checkpoint import locate
+from xbench.encoder import Encoder
+from xbench.errors import BadOption, Faults, UnknownName
+from xbench.recipe import Book, Recipe
 from xbench.runner.order import Order
 from xbench.task import Task
 
 
-def recipe_of(task: Task, kind: Any, order: Order) -> Recipe:
-    """The recipe for a task, with the options that change it. Raises UnknownName, BadOption."""
-    book = catalogue.recipes.open(order.recipe)
+def encoders_of(order: Order, faults: Faults) -> list[Encoder]:
+    """The encoders of an order, each name once. Folders that are here are looked into; nothing is loaded or fetched."""
+    found: dict[str, Encoder] = {}
+    for name in dict.fromkeys(order.encoders):
+        with faults:
+            encoder = catalogue.encoder(name)
+            if encoder.name in found:
+                meant = name.removeprefix(f"{encoder.name}=")
+                said = f"two encoders are called {encoder.name!r}; give one another name: --encoder NAME={meant}"
+                raise BadOption(said)
+            found[encoder.name] = encoder
+            if _is_here(encoder):
+                locate(encoder)
+    return list(found.values())
+
+
+def _is_here(encoder: Encoder) -> bool:
+    """Whether the checkpoint is neither made nor on the Hub: it lies in a folder, or is none."""
+    try:
+        return not encoder.made and (not encoder.checkpoint or Path(encoder.checkpoint).expanduser().exists())
+    except OSError:  # `locate` says what may not be read
+        return True
+
+
+def recipe_of(task: Task, kind: Any, book: Book, order: Order) -> Recipe:
+    """The recipe for a task, with the options that change it. Raises BadOption."""
     recipe = book.recipe(task.name, task.kind)
     if recipe is None:
         raise BadOption(

@@ -11,9 +11,9 @@ from xbench import catalogue, data, store
 from xbench.checkpoint import identify
 from xbench.encoder import Encoder
 from xbench.errors import AlreadyRecorded, BadOption, BadRecord, DataError, Faults, UnknownName
-from xbench.recipe import Recipe, Selection
+from xbench.recipe import Book, Recipe, Selection
 from xbench.record import Record, Run, parts
-from xbench.runner.asked import recipe_of, source_of
+from xbench.runner.asked import encoders_of, recipe_of, source_of
 from xbench.runner.order import Order
 from xbench.task import Source, Task
 
@@ -33,6 +33,8 @@ class Job:
     """Targets still to be scored."""
     rules: tuple[str, ...] = ()
     """Every rule of selection that is asked for of this fine-tuning, whether it is on the board already or not."""
+    weights: str = ""
+    """Fingerprint of the encoder's checkpoint; empty where it was not looked at."""
 
     def fitting(self) -> tuple[str, ...]:
         """Jobs with equal values need one fine-tuning between them, or are scored by one opened encoder."""
@@ -95,27 +97,28 @@ def plan(order: Order, *, fetch: bool = True) -> Plan:
     """Resolve every name and see what is left to do. Nothing is trained, nothing is written but the board's folder.
 
     With `fetch` the encoders' checkpoints are downloaded, or made, and compared with those of records that stand on
-    the board. Raises XbenchError; where several things are wrong, one that says them all.
+    the board; without, only folders that are here are looked into. Raises XbenchError; where several things are wrong,
+    one that says them all.
     """
-    faults = Faults()
+    faults, weights = Faults(), dict[str, str]()
     tasks, notes = _tasks(order, faults)
-    encoders = _encoders(order, faults)
+    encoders = encoders_of(order, faults)
     with faults:
         store.writable(order.board)
     faults.raise_any()
-    weights = {encoder.name: identify(encoder).weights if fetch else "" for encoder in encoders}
+    for encoder in encoders:
+        with faults:
+            weights[encoder.name] = identify(encoder).weights if fetch else ""
+    faults.raise_any()
     jobs: list[Job] = []
     finished: list[tuple[Path, Record]] = []
     fitted: set[tuple[str, ...]] = set()
     for encoder in encoders:
-        for job in (replace(job, run=replace(job.run, encoder=encoder.name), encoder=encoder) for job in tasks):
+        for job in (replace(job, encoder=encoder, weights=weights[encoder.name]) for job in tasks):
             for seed in order.seeds if job.kind.trained else (0,):
                 with faults:
-                    seeded = replace(job, run=replace(job.run, seed=seed))
-                    records = store.find(order.board, seeded.run)
-                    left = _left(seeded, records, order.data)
-                    beside = _beside(order.board, seeded.run) if left else ()
-                    _same_origin(records, beside, replace(seeded, languages=left), weights[encoder.name])
+                    seeded = replace(job, run=replace(job.run, encoder=encoder.name, seed=seed))
+                    left, records = look(seeded, order)
                     finished += records
                     jobs += [replace(seeded, languages=left)] if left else []
                     if records and not left and job.kind.trained:
@@ -129,28 +132,30 @@ def plan(order: Order, *, fetch: bool = True) -> Plan:
     return Plan(groups=_grouped(jobs), finished=tuple(finished), notes=tuple(notes))
 
 
-def _encoders(order: Order, faults: Faults) -> list[Encoder]:
-    found: dict[str, Encoder] = {}
-    for name in dict.fromkeys(order.encoders):
-        with faults:
-            encoder = catalogue.encoder(name)
-            if encoder.name in found:
-                said = f"two encoders are called {encoder.name!r}; give one another name: --encoder NAME={name}"
-                raise BadOption(said)
-            found[encoder.name] = encoder
-    return list(found.values())
+def look(job: Job, order: Order) -> tuple[tuple[str, ...], tuple[tuple[Path, Record], ...]]:
+    """The languages of a job that are not on the board, and the records of it that are.
+
+    Raises BadRecord; AlreadyRecorded where such a record comes from something else under the same names.
+    """
+    records = store.find(order.board, job.run)
+    left = _left(job, records, order.data)
+    _same_origin(records, _beside(order.board, job.run) if left else (), replace(job, languages=left))
+    return left, records
 
 
 def _tasks(order: Order, faults: Faults) -> tuple[list[Job], list[str]]:
     """One job for each task, its encoder and seed still open, and what was left out."""
     jobs: dict[str, Job] = {}
     unknown: dict[str, tuple[str, ...]] = {}
+    book = None
+    with faults:
+        book = catalogue.recipes.open(order.recipe)
     for name in dict.fromkeys(order.tasks):
         with faults:
             task = catalogue.tasks.open(name)
             if task.name in jobs:
                 raise BadOption(f"two tasks are called {task.name!r}; one of them is {name}")
-            jobs[task.name], unknown[task.name] = _job(task, order)
+            jobs[task.name], unknown[task.name] = _job(task, order, book)
     for language in order.languages:
         lacking = [name for name, strange in unknown.items() if language in strange]
         if lacking and len(lacking) == len(unknown):
@@ -184,8 +189,11 @@ def _selecting(job: Job, also: Sequence[Selection]) -> tuple[list[Job], list[str
     return [replace(job, recipe=recipe, run=replace(job.run, recipe=recipe.name)) for recipe in recipes], notes
 
 
-def _job(task: Task, order: Order) -> tuple[Job, tuple[str, ...]]:
-    """The job of a task, and the languages asked for that it does not have. Raises XbenchError, all at once."""
+def _job(task: Task, order: Order, book: Book | None) -> tuple[Job, tuple[str, ...]]:
+    """The job of a task, and the languages asked for that it does not have. Raises XbenchError, all at once.
+
+    `book` is None where the recipe's name means none, which was told: all else that is wrong is told beside it.
+    """
     faults, names = Faults(), dict[str, str]()
     for metric in task.metrics:
         with faults:
@@ -199,7 +207,7 @@ def _job(task: Task, order: Order) -> tuple[Job, tuple[str, ...]]:
     with faults:
         kind = catalogue.kinds.open(task.kind)
         source = source_of(task, order.source if kind.trained else "")
-        recipe = recipe_of(task, kind, order)
+        recipe = recipe_of(task, kind, book, order) if book else Recipe(name=order.recipe)
     faults.raise_any()
     targets, strange = catalogue.targets(task, order.languages)
     run = Run(task.name, "", recipe.name, source, 0)
@@ -218,16 +226,14 @@ def _beside(board: Path, run: Run) -> Iterator[tuple[Path, Record]]:
             return
 
 
-def _same_origin(
-    records: Sequence[tuple[Path, Record]], beside: Iterable[tuple[Path, Record]], job: Job, weights: str
-) -> None:
+def _same_origin(records: Sequence[tuple[Path, Record]], beside: Iterable[tuple[Path, Record]], job: Job) -> None:
     """Refuse to take, or to go on with, records of the same name that come from something else.
 
-    `beside` are records of other seeds. `weights` is empty where the encoder was not looked at. Raises AlreadyRecorded.
+    `beside` are records of other seeds. Raises AlreadyRecorded.
     """
     way_out = "Records are never overwritten: take another --board"
     for path, record in (*records, *beside):
-        if weights and record.provenance.weights != weights:
+        if job.weights and record.provenance.weights != job.weights:
             changed = " It is made here, and what makes it has changed since." if job.encoder.made else ""
             raise AlreadyRecorded(
                 f"{path} was made from other weights that also went by the name {job.encoder.name!r}.{changed} "
