@@ -408,7 +408,7 @@ def test_the_command_says_what_differs_and_exits_with_2(board: Path, toy_mirror:
     assert bad.returncode == 2
     first, last = bad.stdout.splitlines()
     assert first.startswith(f"{board / PAIRS}.json: interval: accuracy in en: recorded [")
-    assert last.endswith("1 faults")
+    assert last.endswith("1 fault")
     told = json.loads(xbench_verify("--board", board, "--json").stdout)
     assert told["holds"] is False
     assert [fault["code"] for fault in told["faults"]] == ["interval"]
