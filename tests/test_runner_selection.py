@@ -256,7 +256,7 @@ def test_the_command_shows_what_it_will_do_and_what_was_lost(
     planned = json.loads(cli.invoke(app, [*line, "--dry-run", "--json"]).stdout)
     assert [job["run"]["recipe"] for job in planned["to_run"]] == ["dev", "dev-last", "dev-oracle"]
     assert all(len(job["shares_training_with"]) == 2 for job in planned["to_run"])
-    assert "3 to run in 1 fine-tunings" in cli.invoke(app, [*line, "--dry-run"]).stdout
+    assert "3 to run in 1 fine-tuning;" in cli.invoke(app, [*line, "--dry-run"]).stdout
     done = cli.invoke(app, line)
     assert done.exit_code == 0, done.output
     assert "regret of selection" in done.stdout

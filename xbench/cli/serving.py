@@ -77,6 +77,8 @@ def _until_it_ends(command: list[str], env: dict[str, str]) -> int:
     with subprocess.Popen(command, env=env) as server:
         # Whoever ends this process ends the server: without this, a service manager would leave it running, orphaned.
         before = signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+        # A script's shell has what it puts into the background ignore this one; `kill -INT` means it all the same.
+        ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             ended = server.wait()
         except KeyboardInterrupt:
@@ -84,6 +86,7 @@ def _until_it_ends(command: list[str], env: dict[str, str]) -> int:
             return 0
         finally:
             signal.signal(signal.SIGTERM, before)
+            signal.signal(signal.SIGINT, ignored)
     return 0 if ended == -signal.SIGTERM else ended
 
 
