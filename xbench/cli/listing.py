@@ -19,9 +19,9 @@ from xbench.catalogue import Door
 KEPT = ("name", "code", "target", "kind", "metric")
 """Columns whose values are typed again elsewhere: one that lacks its end would name another thing, or nothing."""
 SHORT = 14
-"""Cells of a terminal that any column may have without being folded."""
-MOST, FOLDED = 46, 8
-"""Cells of a column that folds: at most, and where there is no more room."""
+"""Cells of a terminal that any column may have without being cut."""
+LEAST = 12
+"""Cells of a column that is cut where there is no more room."""
 GAP = 2
 """Cells between two columns, and at both ends."""
 UNBOUNDED = 10_000
@@ -124,11 +124,14 @@ def _show(items: Sequence[dict[str, Any]], faults: dict[str, str], columns: Sequ
         typer.echo(json.dumps([*items, *broken], indent=1, ensure_ascii=False))
         return
     cells = [[_brief(item[column]) for column in columns] for item in items]
-    parts = [_column(*texts) for texts in zip(columns, *cells, strict=True)]
-    # What a reader copies is never cut: a pipe takes any width, and on a narrow terminal lines are longer than it is.
-    least = sum((part.width or FOLDED) + GAP for part in parts) + GAP
     console = Console()
-    console.width = max(console.width, least) if _on_terminal() else UNBOUNDED
+    room = console.width if _on_terminal() else UNBOUNDED
+    widths = _widths(columns, cells, room)
+    console.width = max(room, sum(widths) + GAP * (len(widths) + 1))
+    parts = [
+        Column(name, no_wrap=True, overflow="ellipsis", width=width)
+        for name, width in zip(columns, widths, strict=True)
+    ]
     table = Table(*parts, box=SIMPLE, padding=(0, 1, 0, 0))
     for row in cells:
         table.add_row(*row)
@@ -137,12 +140,20 @@ def _show(items: Sequence[dict[str, Any]], faults: dict[str, str], columns: Sequ
         console.print(fault, style="yellow", markup=False)
 
 
-def _column(name: str, *texts: str) -> Column:
-    """A column that is as wide as what it holds, where that is short or must stay whole; else one that folds."""
-    longest = max(map(cell_len, (name, *texts)))
-    if longest <= SHORT or (name in KEPT and not any(" " in text for text in texts)):
-        return Column(name, no_wrap=True, width=longest)
-    return Column(name, overflow="fold", max_width=MOST if _on_terminal() else None)
+def _widths(columns: Sequence[str], cells: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Cells of each column: all that it holds where that is short or must stay whole, else what room is left for it.
+
+    What a reader copies is never cut: on a narrow terminal lines are longer than it is.
+    """
+    texts = list(zip(columns, *cells, strict=True))
+    longest = [max(map(cell_len, own)) for own in texts]
+    whole = [
+        width <= SHORT or (name in KEPT and not any(" " in text for text in own))
+        for width, (name, *own) in zip(longest, texts, strict=True)
+    ]
+    left = room - GAP * (len(columns) + 1) - sum(width for width, kept in zip(longest, whole, strict=True) if kept)
+    share = max(left // max(whole.count(False), 1), LEAST)
+    return [width if kept else min(width, share) for width, kept in zip(longest, whole, strict=True)]
 
 
 def _on_terminal() -> bool:
