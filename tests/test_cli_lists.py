@@ -43,7 +43,9 @@ def test_codes_and_metrics_stand_whole_in_a_file(call: Call) -> None:
 
 
 @pytest.mark.parametrize("columns", [40, 80, 120])
-def test_on_a_terminal_titles_are_cut_and_names_are_not(call: Call, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+def test_on_a_terminal_titles_are_cut_and_names_are_not(
+    call: Call, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
     monkeypatch.setattr(listing, "_on_terminal", lambda: True)
     monkeypatch.setenv("COLUMNS", str(columns))
     out = call("tasks")[1]
