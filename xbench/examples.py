@@ -86,17 +86,26 @@ def _examples(
 
     Raises BadRecord where it is not the one that was written.
     """
+    raw = written(path, record)
+    try:
+        file = pq.ParquetFile(pa.BufferReader(raw), read_dictionary=list(quick))
+        return file.read([name for name in file.schema_arrow.names if wanted(name)])
+    except (OSError, pa.ArrowException) as cause:
+        raise BadRecord(f"{path.with_name(_file(path, record))} cannot be read: {cause}") from cause
+
+
+def written(path: Path, record: Record) -> bytes:
+    """The file beside a record, not taken apart. Raises BadRecord where it is not the one that was written."""
     parquet = path.with_name(_file(path, record))
     try:
         if parquet.is_symlink():
             raise BadRecord(f"{parquet} is not a plain file")
         raw = parquet.read_bytes()
-        if record.examples is None or hashlib.sha256(raw).hexdigest() != record.examples.sha256:
-            raise BadRecord(f"{parquet} is not the file that was written with {path.name}: its hash differs")
-        file = pq.ParquetFile(pa.BufferReader(raw), read_dictionary=list(quick))
-        return file.read([name for name in file.schema_arrow.names if wanted(name)])
-    except (OSError, pa.ArrowException) as cause:
+    except OSError as cause:
         raise BadRecord(f"{parquet} cannot be read: {cause}") from cause
+    if record.examples is None or hashlib.sha256(raw).hexdigest() != record.examples.sha256:
+        raise BadRecord(f"{parquet} is not the file that was written with {path.name}: its hash differs")
+    return raw
 
 
 def _file(path: Path, record: Record) -> str:

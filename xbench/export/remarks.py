@@ -1,10 +1,9 @@
 """What a reader must know beside the numbers: doubts, gaps, and what may not be compared."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from xbench import examples
 from xbench.board import Board
 from xbench.errors import BadRecord
 from xbench.export.grid import COLLAPSED
@@ -70,20 +69,17 @@ def _without_counts(board: Board) -> list[Remark]:
 
 def _fault_of_counts(board: Board, run: int) -> str:
     """Why the counts beside a record are not those that were written; empty where they are."""
-    file = board.file(run)
     try:
-        told = board.record(run).examples
+        record = board.record(run)
     except BadRecord:
         return "the record was changed meanwhile"
-    if told is None or not told.file or told.file != Path(told.file).name:
-        return "the record names none beside it"
     try:
-        written = hashlib.sha256(file.with_name(told.file).read_bytes()).hexdigest() == told.sha256
-    except FileNotFoundError:
-        return "missing"
-    except OSError as cause:
-        return str(cause.strerror or cause)
-    return "" if written else "its hash differs"
+        examples.written(board.file(run), record)
+    except BadRecord as fault:
+        if isinstance(cause := fault.__cause__, OSError):
+            return "missing" if isinstance(cause, FileNotFoundError) else str(cause.strerror or cause)
+        return str(fault).rpartition(": ")[2]
+    return ""
 
 
 def _reading(one: Shown) -> list[Remark]:
