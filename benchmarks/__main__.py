@@ -15,8 +15,8 @@ import numpy as np
 HERE = Path(__file__).parent
 TO = HERE.parent / "docs" / "benchmarks"
 PLUMBING = (
-    "__init__", "__main__", "browsing", "ours", "parity", "peers", "protocol", "releases", "shapes", "timing", "turns",
-    "viewers",
+    "__init__", "__main__", "apart", "browsing", "ours", "parity", "peers", "protocol", "releases", "shapes", "timing",
+    "turns", "viewers",
 )  # fmt: skip
 PACKAGES = ("numpy", "scipy", "torch", "transformers")
 

@@ -19,16 +19,20 @@ from xbench.stepping import Stepper
 from xbench.trial import reader_of
 
 
-def reader(opened: Opened, work: Work, *, precision: str, device: str = "cpu", layout: str = "auto") -> Reader:
-    """The best layout there is, tried and found to give the same scores."""
+def reader(
+    opened: Opened, work: Work, *, precision: str, device: str = "cpu", layout: str = "auto", whole: bool = False
+) -> Reader:
+    """The best layout there is, tried and found to give the same scores; `whole` leaves out no part of a block."""
     at = torch.device(device)
     put_on(opened, at)
-    return reader_of(opened, work.kind, work.setting, device=at, half=precision == "bf16", wanted=layout)
+    found = reader_of(opened, work.kind, work.setting, device=at, half=precision == "bf16", wanted=layout)
+    return Reader(found.model, found.layout, found.why) if whole else found
 
 
 def training(
-    opened: Opened, work: Work, *, precision: str, turn: int, seed: int = 0, device: str = "cpu", layout: str = "auto"
-) -> Loop:
+    opened: Opened, work: Work, *, precision: str, turn: int, seed: int = 0, device: str = "cpu", layout: str = "auto",
+    whole: bool = False,
+) -> Loop:  # fmt: skip
     """`xbench.fit.fit` on the rows of the work, `turn` optimizer steps at a time."""
 
     def body(pause: Callable[[], None]) -> None:
@@ -40,7 +44,8 @@ def training(
         with patch.object(fitting, "LOOK", min(turn, fitting.LOOK)):
             fitting.fit(
                 opened, work.kind, work.train, work.steps(STEPS).setting, seed=seed, device=device, precision=precision,
-                reader=reader(opened, work, precision=precision, device=device, layout=layout), progress=told,
+                reader=reader(opened, work, precision=precision, device=device, layout=layout, whole=whole),
+                progress=told,
             )  # fmt: skip
 
     return Loop(body)
@@ -53,10 +58,10 @@ def paths() -> list[dict[str, str]]:
 
 def scoring(
     opened: Opened, work: Work, features: Sequence[Feature], *, precision: str, device: str = "cpu",
-    layout: str = "auto",
+    layout: str = "auto", whole: bool = False,
 ) -> Callable[[], Any]:  # fmt: skip
     """A function that runs `xbench.predict.predict` over the features and gives its scores."""
-    reads = reader(opened, work, precision=precision, device=device, layout=layout)
+    reads = reader(opened, work, precision=precision, device=device, layout=layout, whole=whole)
 
     def once() -> Any:
         return predict(

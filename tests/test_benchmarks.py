@@ -1,6 +1,7 @@
 """The frame of the benchmarks: both sides run, on the same rows, and say what they are. No test looks at time."""
 
 import math
+import multiprocessing
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from benchmarks import cpu, gpu, growth, ours, parity, peers
+from benchmarks.apart import apart
 from benchmarks.shapes import SHAPES, VOCABULARY, Work, again, opened, work
 from benchmarks.turns import Loop, Ratio, close, in_turn, saved_bytes, state_bytes, stepping
 from xbench import fit
@@ -212,8 +214,33 @@ def test_what_torch_keeps_for_a_thread_stays_with_each_loop() -> None:
 
 def test_sides_leave_the_loop_of_fine_tuning_as_it_was(some: Work) -> None:
     looked = fit.LOOK
-    cpu.fine_tuned("tiny", some, ("fp32", "bf16"), turn=1, rounds=1)
+    loops = [ours.training(opened("tiny", some), some, precision=one, turn=1) for one in ("fp32", "bf16")]
+    for loop in loops:
+        loop.turn()
+    close(loops)
     assert looked == fit.LOOK
+
+
+def test_sides_take_turns_in_processes_of_their_own(some: Work) -> None:
+    took, kept = cpu.fine_tuned("tiny", some, ("fp32",), turn=1, rounds=2, warm=1)
+    assert {side: len(seconds) for side, seconds in took.items()} == {"peer": 2, "fp32": 2}
+    assert 0 < kept["fp32"] < kept["peer"]
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("side", ["peer", "fp32", "bf16 whole"])
+def test_a_side_scores_and_tells_its_seconds(side: str, some: Work) -> None:
+    assert cpu._scoring("tiny", some, side, some.of_each(8))() > 0
+
+
+def test_a_side_keeps_what_it_was_made_of_and_says_when_it_fails() -> None:
+    with apart({"one": (list, ([3, 1, 2],)), "other": (dict, ())}) as sides:
+        assert sides["one"].do(list.sort) is None
+        assert sides["one"].do(list.pop) == 3
+        assert sides["one"].do(len) == 2
+        with pytest.raises(RuntimeError, match="a side ended by itself, with status 1"):
+            sides["other"].do(dict.popitem)
+        assert sides["one"].do(len) == 2
 
 
 def test_a_loop_that_fails_or_ends_says_so() -> None:

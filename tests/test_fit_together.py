@@ -213,7 +213,7 @@ def test_a_record_says_which_path_ran(checkpoint: Checkpoint, toy_mirror: Path, 
         told[architecture, layout] = record.provenance.how["layout"]
         assert record.provenance.precision == "bf16"
         assert record.provenance.how["vocabulary"]
-    assert told["bert", "auto"] == "packed"
+    assert told["bert", "auto"] == "packed, last feed-forward for first tokens only"
     assert told["bert", "padded"] == "padded"
     assert told["deberta-v2", "auto"].startswith("parts (not packed: DebertaV2ForSequenceClassification computes")
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import AlbertConfig, AlbertForSequenceClassification
 
 from tiny import ARCHITECTURES, build
 from toys import TEXTS, changed, choices, set_up
@@ -189,6 +190,21 @@ def test_what_reads_across_sequences_is_not_packed(folders: dict[str, Path], mon
     assert "apart from padded ones" in reader.said
     with pytest.raises(BadOption, match=r"cannot be read in the layout packed: its scores are .* Say --layout auto"):
         reader_of(opened, pairing, setting, device=CPU, half=False, wanted="packed")
+
+
+def test_albert_pools_within_its_encoder_and_is_read_in_parts(folders: dict[str, Path]) -> None:
+    """What it calls its pooler is given one token by the encoder, and would give one vector for each of all."""
+    opened, setting = opened_for(folders["bert"], pairing)
+    config = AlbertConfig(
+        vocab_size=setting.tokenizer.vocab_size, embedding_size=8, hidden_size=16, num_hidden_layers=2,
+        num_attention_heads=2, intermediate_size=32, num_labels=2,
+    )  # fmt: skip
+    opened = replace(opened, model=AlbertForSequenceClassification(config).eval())
+    reader = reader_of(opened, pairing, setting, device=CPU, half=False)
+    assert re.fullmatch(r"parts \(not packed: its scores are of shape \(5, \d+, 2\), not \(5, 2\)\)", reader.said)
+    batch = pad(features_of(setting, pairing), pad_id=setting.tokenizer.pad_token_id, packing=True)
+    ours, theirs = (one.scores(pairing, batch, setting) for one in (reader, Reader(opened.model)))
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
 
 
 def test_a_model_that_fails_in_a_layout_is_read_padded(folders: dict[str, Path]) -> None:

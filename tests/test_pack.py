@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xbench.kinds import IGNORE, Feature
-from xbench.pack import by_length, fill_of, pad
+from xbench.pack import by_length, fill_of, pad, tapered
 
 
 def feature(length: int, example: int = 0, target: object = None, *, typed: bool = False) -> Feature:
@@ -61,6 +63,20 @@ def test_batches_by_length_hold_all_features_once_within_the_budget() -> None:
     assert longest == sorted(longest, reverse=True)
     padded = sum(width * len(batch) for width, batch in zip(longest, batches, strict=True))
     assert padded < 1.1 * sum(len(feature.ids) for feature in features)
+
+
+@given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=12), lanes=st.integers(2, 4))
+def test_the_last_batches_are_cut_finer_and_hold_the_same(sizes: list[int], lanes: int) -> None:
+    ends = np.cumsum(sizes).tolist()
+    batches = [list(range(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
+    cut = tapered(batches, lanes)
+    assert sorted(index for batch in cut for index in batch) == list(range(ends[-1]))
+    assert all(cut)
+    whole = len(sizes) - 2 * lanes
+    assert cut[: max(whole, 0)] == batches[: max(whole, 0)]
+    if whole >= 0:
+        assert max(map(len, cut[whole:])) <= 5
+        assert max(map(len, cut[-lanes:])) <= 3
 
 
 def test_a_feature_longer_than_the_budget_is_read_alone() -> None:

@@ -15,12 +15,12 @@ def is_plain(module: nn.Module, kind: type[Layer]) -> TypeGuard[Layer]:
 
 
 @contextmanager
-def replaced(forwards: Mapping[nn.Module, Callable[..., Any]]) -> Iterator[None]:
-    """Have modules, whose forward passes are their own, run these instead inside the block."""
+def replaced(forwards: Mapping[nn.Module, Callable[..., Any]], method: str = "forward") -> Iterator[None]:
+    """Have modules, whose methods of this name are those of their classes, run these instead inside the block."""
     for module, forward in forwards.items():
-        module.forward = forward
+        setattr(module, method, forward)
     try:
         yield
     finally:
         for module in forwards:
-            del module.forward
+            delattr(module, method)

@@ -6,7 +6,7 @@ what stands below the head is run otherwise.
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, Literal, TypeAlias, cast
 
@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 
 from xbench.attention import PACKED, Packing
 from xbench.kinds import Batch, Kind, Setting
+from xbench.narrowing import narrowed
 from xbench.opening import blocks_of, first_position
 
 Layout: TypeAlias = Literal["packed", "parts", "padded"]
@@ -30,23 +31,28 @@ WASTE = 1.1
 class Reader:
     """A model, and the layout in which it reads batches."""
 
-    def __init__(self, model: PreTrainedModel, layout: Layout = "padded", why: str = "") -> None:
+    def __init__(
+        self, model: PreTrainedModel, layout: Layout = "padded", why: str = "", *, narrow: bool = False
+    ) -> None:
         self.model, self.layout = model, layout
         self.why = why
         """Why it is not `packed`; empty where it is, or where nobody asked for it."""
+        self.narrow = narrow
+        """Whether the last feed-forward is computed for first tokens only."""
         encoder = cast(PreTrainedModel, model.base_model)
         self._way: _Packed | _Parts | None = None
         if layout != "padded":
-            self._way = _Packed(encoder) if layout == "packed" else _Parts(encoder)
+            self._way = (_Packed if layout == "packed" else _Parts)(encoder, narrow=narrow)
 
     def on(self, model: PreTrainedModel) -> "Reader":
         """The same layout for a model that is like this one."""
-        return self if model is self.model else Reader(model, self.layout, self.why)
+        return self if model is self.model else Reader(model, self.layout, self.why, narrow=self.narrow)
 
     @property
     def said(self) -> str:
         """The layout, and why it is no better one."""
-        return f"{self.layout} ({self.why})" if self.why else self.layout
+        layout = self.layout + (", last feed-forward for first tokens only" if self.narrow else "")
+        return f"{layout} ({self.why})" if self.why else layout
 
     @property
     def ran(self) -> bool:
@@ -95,8 +101,8 @@ def _reading(encoder: PreTrainedModel, way: "_Packed | _Parts", batch: Batch) ->
 class _Packed:
     """All sequences of a batch in one row; zeros come back where there is padding."""
 
-    def __init__(self, encoder: PreTrainedModel) -> None:
-        self.encoder = encoder
+    def __init__(self, encoder: PreTrainedModel, *, narrow: bool) -> None:
+        self.encoder, self.narrow = encoder, narrow
         self.ran = False
         self.first = first_position(encoder)
         self.takes = _names(encoder)
@@ -117,8 +123,10 @@ class _Packed:
             more["token_type_ids"] = _row(torch.zeros_like(ids) if types is None else types, packing)
         said = self.encoder.config._attn_implementation
         self.encoder.config._attn_implementation = PACKED
+        firsts = packing.starts[: len(packing.lengths)]
         try:
-            found = own(**more)
+            with narrowed(self.encoder, firsts.long()) if self.narrow else nullcontext():
+                found = own(**more)
         finally:
             self.encoder.config._attn_implementation = said
         _turn(found, lambda states: _grid(states, packing, ids.shape))
@@ -130,7 +138,8 @@ class _Packed:
 class _Parts:
     """The sequences of a batch in a few parts of like length, one after the other."""
 
-    def __init__(self, encoder: PreTrainedModel) -> None:
+    def __init__(self, encoder: PreTrainedModel, *, narrow: bool) -> None:
+        self.encoder, self.narrow = encoder, narrow
         self.ran = False
         self.takes = _names(encoder)
 
@@ -143,7 +152,9 @@ class _Parts:
         for part in order.chunk(PARTS if wasteful else 1):
             longest = lengths[begin]
             begin += len(part)
-            found = own(**{name: _cut(value, part, longest) for name, value in more.items()})
+            firsts = part.new_zeros(1)
+            with narrowed(self.encoder, firsts) if self.narrow else nullcontext():
+                found = own(**{name: _cut(value, part, longest) for name, value in more.items()})
             founds.append(_turn(found, partial(widened, pad=(0, 0, 0, width - longest))))
         back = order.argsort()
         for name, first in list(founds[0].items()):

@@ -53,6 +53,16 @@ def by_length(features: Sequence[Feature], tokens: int) -> Iterator[list[int]]:
         start = end
 
 
+def tapered(batches: Sequence[list[int]], lanes: int) -> list[list[int]]:
+    """The same features, the last batches cut in two and in four, some for each lane.
+
+    Lanes that take one batch after the other then end at nearly the same time.
+    """
+    whole, last = batches[: -2 * lanes], batches[-2 * lanes :]
+    cut = zip(last, [2] * lanes + [4] * lanes, strict=False)
+    return [*whole, *(some[place::parts] for some, parts in cut for place in range(min(parts, len(some))))]
+
+
 def out_of_memory(cause: BaseException) -> bool:
     """Whether a batch failed for want of memory; the CPU's allocator and cuBLAS say so in a plain RuntimeError."""
     said = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")

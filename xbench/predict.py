@@ -20,7 +20,7 @@ from xbench.lanes import Waiting, in_lanes, lanes_for
 from xbench.layouts import Reader
 from xbench.logits import exact_logits
 from xbench.opening import Opened, put_on
-from xbench.pack import by_length, fill_of, out_of_memory
+from xbench.pack import by_length, fill_of, out_of_memory, tapered
 from xbench.rounding import Rounded, quick_products
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 TOKENS = {"cpu": 8192, "cuda": 65536}
 """Most tokens read at once, padding included: enough to keep the device busy, few enough for its memory."""
 
-LARGEST = 12 * 2**20
+LARGEST = 24 * 2**20
 """Bytes of a batch's largest numbers on a CPU, which stand between the layers of a feed-forward: fewer cost time for
 each operation, more are further from the core. Memory beyond 32 MiB is taken from the system anew each time."""
 
@@ -74,6 +74,8 @@ def predict(
     places = sorted(range(len(features)), key=lambda place: -len(features[place].ids))
     share = [features[place] for place in crew.share(places)]
     batches = list(by_length(share, tokens_per_batch or _tokens_at_once(model, device, precision)))
+    lanes = 1 if crew.sharded else lanes_for(model, device, len(batches))
+    batches = batches if lanes == 1 else tapered(batches, lanes)
     terms = _Terms(kind=kind, setting=setting, device=device, half=precision == "bf16", sharded=crew.sharded)
     work = _Work(share, batches, terms, progress)
     # Shares of the weights are gathered in every pass: who has fewer batches reads on in vain.
@@ -87,7 +89,7 @@ def predict(
             vain.read(reader.on(twin))
 
     with _scoring(model):
-        in_lanes(model, 1 if crew.sharded else lanes_for(model, device, len(batches)), read, work.waiting)
+        in_lanes(model, lanes, read, work.waiting)
     scores: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(features)
     for place, row in zip(places, crew.whole(work.found), strict=True):
         scores[place] = row

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from xbench.errors import BadOption, DoesNotFit
 from xbench.kinds import Batch, Feature, Kind, Setting
 from xbench.layouts import Layout, Reader
+from xbench.narrowing import is_narrowable
 from xbench.opening import Opened
 from xbench.pack import fill_of, out_of_memory, pad
 
@@ -48,13 +49,18 @@ def reader_of(
     if wanted == "auto" and device.type == "cuda" and not half:
         # There is no kernel for rows in float32: a call for each length, which a GPU would wait for.
         layouts = ("parts",)
+    batches = {
+        lower: pad(features, pad_id=pad_id, device=device, packing=True, fill=fill_of(device, half=lower))
+        for lower in halves
+    }
     for layout in layouts:
         why = _cannot(opened.model, layout)
-        for lower in halves:
-            batch = pad(features, pad_id=pad_id, device=device, packing=True, fill=fill_of(device, half=lower))
-            why = why or _differs(Reader(opened.model, layout), plain, kind, batch, setting, half=lower)
-        if not why:
-            return Reader(opened.model, layout, "; ".join(whys))
+        for narrow in () if why else _widths(opened.model, kind):
+            one = Reader(opened.model, layout, "; ".join(whys), narrow=narrow)
+            tried = (_differs(one, plain, kind, batch, setting, half=lower) for lower, batch in batches.items())
+            why = next(filter(None, tried), "")
+            if not why:
+                return one
         whys.append(f"not {layout}: {why}")
     if wanted != "auto":
         raise BadOption(f"{opened.checkpoint} cannot be read in the layout {wanted}: {why}. Say --layout auto")
@@ -67,6 +73,12 @@ def _cannot(model: PreTrainedModel, layout: Layout) -> str:
     if layout == "parts" and isinstance(model, FSDPModule):
         return "processes that share its weights out would read different numbers of parts"
     return ""
+
+
+def _widths(model: PreTrainedModel, kind: Kind) -> tuple[bool, ...]:
+    """Whether the last feed-forward is for first tokens only, the better choice first."""
+    # A head that gives one answer for a sequence may read its first token only, and nothing else reads a last block.
+    return (True, False) if kind.trained and not kind.per_token and is_narrowable(model) else (False,)
 
 
 def _made_up(setting: Setting) -> list[Feature]:
@@ -102,6 +114,8 @@ def _differs(one: Reader, other: Reader, kind: Kind, batch: Batch, setting: Sett
     if not one.ran:
         return f"the head of {type(one.model).__name__} does not hand the batch on as it is"
     (ours, our_slopes), (theirs, their_slopes) = tried
+    if ours.shape != theirs.shape:
+        return f"its scores are of shape {tuple(ours.shape)}, not {tuple(theirs.shape)}"
     apart = float((ours - theirs).abs().max() / theirs.abs().max().clamp_min(TINY))
     if not apart <= APART[half]:
         return f"its scores are {apart:.1e} of the largest apart from padded ones"
@@ -112,7 +126,10 @@ def _differs(one: Reader, other: Reader, kind: Kind, batch: Batch, setting: Sett
 def _tried(
     reader: Reader, kind: Kind, batch: Batch, setting: Setting, *, half: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scores without those of padding, and gradients of their squares, shape (weights,); none where nothing learns."""
+    """Scores without those of padding, and gradients, shape (weights,); none where nothing learns.
+
+    Gradients of (scores + 1)²: a head whose weights begin at zero scores zero whatever it reads.
+    """
     learns = kind.trained and not isinstance(reader.model, FSDPModule)
     with torch.set_grad_enabled(learns), torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=half):
         scores = reader.scores(kind, batch, setting).float()
@@ -121,5 +138,5 @@ def _tried(
         return scores, scores.new_zeros(1)
     table = reader.model.get_input_embeddings().get_parameter("weight")  # as large as all the rest
     weights = [weight for weight in reader.model.parameters() if weight.requires_grad and weight is not table]
-    slopes = torch.autograd.grad(scores.square().sum(), weights, allow_unused=True)
+    slopes = torch.autograd.grad((scores + 1).square().sum(), weights, allow_unused=True)
     return scores.detach(), torch.cat([slope.flatten().float() for slope in slopes if slope is not None])
