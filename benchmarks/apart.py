@@ -6,10 +6,14 @@ alone gives memory back after every layer, keep it too, and that side is faster 
 """
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
+from unittest.mock import patch
+
+from benchmarks import BEGAN
 
 SPAWN = multiprocessing.get_context("spawn")
 """A fork would inherit the memory of the parent, and hang where it had threads."""
@@ -23,11 +27,17 @@ Answer = TypeVar("Answer")
 class Apart(Generic[Side]):
     """A side that was made, and lives, in another process."""
 
-    def __init__(self, make: Callable[..., Side], *given: Any) -> None:
-        """`make` and what it is given are pickled: a function of a module, and plain data."""
+    def __init__(self, make: Callable[..., Side], *given: Any, ours: bool = True) -> None:
+        """`make` and what it is given are pickled: a function of a module, and plain data.
+
+        Threads of `ours` wait as xbench has them wait, others as the environment says in which the benchmark began.
+        """
+        import xbench  # noqa: F401  # it says how threads wait; not above, where the processes would import it as well
+
         self._pipe, there = SPAWN.Pipe()
         self._process = SPAWN.Process(target=_serve, args=(there, make, *given), daemon=True)
-        self._process.start()
+        with patch.dict(os.environ, {} if ours else BEGAN, clear=not ours):
+            self._process.start()
         there.close()
 
     def do(self, what: Callable[[Side], Answer]) -> Answer:
@@ -49,11 +59,14 @@ class Apart(Generic[Side]):
 
 @contextmanager
 def apart(sides: Mapping[str, tuple[Callable[..., Side], tuple[Any, ...]]]) -> Iterator[dict[str, Apart[Side]]]:
-    """Sides by name, each of a function and what it is to be given, in processes that end with the block."""
+    """Sides by name, each of a function and what it is to be given, in processes that end with the block.
+
+    The one that is called "peer" is not ours.
+    """
     with ExitStack() as stack:
         made = {}
         for name, (make, given) in sides.items():
-            made[name] = Apart(make, *given)
+            made[name] = Apart(make, *given, ours=name != "peer")
             stack.callback(made[name].close)
         yield made
 
