@@ -6,7 +6,7 @@ what stands below the head is run otherwise.
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal, TypeAlias, cast
 
@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 from xbench.attention import PACKED, Packing
 from xbench.kinds import Batch, Kind, Setting
-from xbench.narrowing import narrowed
+from xbench.narrowing import FeedForward, feed_forward_of, narrowed
 from xbench.opening import blocks_of, first_position
 
 Layout: TypeAlias = Literal["packed", "parts", "padded"]
@@ -42,7 +42,9 @@ class Reader:
         encoder = cast(PreTrainedModel, model.base_model)
         self._way: _Packed | _Parts | None = None
         if layout != "padded":
-            self._way = (_Packed if layout == "packed" else _Parts)(encoder, narrow=narrow)
+            # Looked for once: a walk through all modules costs more than a step may.
+            last = feed_forward_of(encoder) if narrow else None
+            self._way = (_Packed if layout == "packed" else _Parts)(encoder, last)
 
     def on(self, model: PreTrainedModel) -> "Reader":
         """The same layout for a model that is like this one."""
@@ -101,8 +103,9 @@ def _reading(encoder: PreTrainedModel, way: "_Packed | _Parts", batch: Batch) ->
 class _Packed:
     """All sequences of a batch in one row; zeros come back where there is padding."""
 
-    def __init__(self, encoder: PreTrainedModel, *, narrow: bool) -> None:
-        self.encoder, self.narrow = encoder, narrow
+    def __init__(self, encoder: PreTrainedModel, last: FeedForward | None) -> None:
+        """`last` is the feed-forward that is computed for first tokens only; None = for all."""
+        self.encoder, self.last = encoder, last
         self.ran = False
         self.first = first_position(encoder)
         self.takes = _names(encoder)
@@ -123,9 +126,8 @@ class _Packed:
             more["token_type_ids"] = _row(torch.zeros_like(ids) if types is None else types, packing)
         said = self.encoder.config._attn_implementation
         self.encoder.config._attn_implementation = PACKED
-        firsts = packing.starts[: len(packing.lengths)]
         try:
-            with narrowed(self.encoder, firsts.long()) if self.narrow else nullcontext():
+            with narrowed(self.last, packing.starts[: len(packing.lengths)]):
                 found = own(**more)
         finally:
             self.encoder.config._attn_implementation = said
@@ -138,8 +140,8 @@ class _Packed:
 class _Parts:
     """The sequences of a batch in a few parts of like length, one after the other."""
 
-    def __init__(self, encoder: PreTrainedModel, *, narrow: bool) -> None:
-        self.encoder, self.narrow = encoder, narrow
+    def __init__(self, encoder: PreTrainedModel, last: FeedForward | None) -> None:
+        self.last = last
         self.ran = False
         self.takes = _names(encoder)
 
@@ -148,12 +150,11 @@ class _Parts:
         wasteful = len(lengths) * lengths[0] > WASTE * sum(lengths)
         width = more["input_ids"].shape[1]
         order = packing.places[packing.starts[: len(lengths)]] // width
-        founds, begin = [], 0
+        founds, begin, leading = [], 0, order.new_zeros(1)
         for part in order.chunk(PARTS if wasteful else 1):
             longest = lengths[begin]
             begin += len(part)
-            firsts = part.new_zeros(1)
-            with narrowed(self.encoder, firsts) if self.narrow else nullcontext():
+            with narrowed(self.last, leading):
                 found = own(**{name: _cut(value, part, longest) for name, value in more.items()})
             founds.append(_turn(found, partial(widened, pad=(0, 0, 0, width - longest))))
         back = order.argsort()

@@ -8,6 +8,7 @@ thirds of the last block's products, which is a twentieth of XLM-R base in scori
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import TypeAlias
 
 import torch
 from torch import nn
@@ -20,30 +21,42 @@ FEED_FORWARDS = ("feed_forward_chunk", "mlp", "ffn")
 """What transformers' blocks call it: BERT's and its kin's method, ModernBERT's module and DistilBERT's."""
 
 
+FeedForward: TypeAlias = tuple[nn.Module, str]
+"""Whose method it is, and which."""
+
+
 def is_narrowable(encoder: PreTrainedModel) -> bool:
     """Whether the last block has a feed-forward of its own that can be told what to compute."""
     blocks = blocks_of(encoder)
-    # A block that is compiled would be compiled anew for each batch; one that runs more than once is not only the last.
+    # A block that is compiled would be compiled anew for each batch. One that an encoder runs again and again is none.
     return bool(blocks) and blocks[-1]._compiled_call_impl is None and _feed_forward(blocks[-1]) is not None
 
 
+def feed_forward_of(encoder: PreTrainedModel) -> FeedForward:
+    """The last feed-forward. Raises ValueError where there is none, or somebody has replaced it."""
+    blocks = blocks_of(encoder)
+    found = _feed_forward(blocks[-1]) if blocks else None
+    if found is None:
+        raise ValueError(f"{type(encoder).__name__} has no feed-forward that can be told what to compute")
+    return found
+
+
 @contextmanager
-def narrowed(encoder: PreTrainedModel, firsts: torch.Tensor) -> Iterator[None]:
-    """Have the last block give zeros, after its attention, but at these tokens.
+def narrowed(part: FeedForward | None, firsts: torch.Tensor) -> Iterator[None]:
+    """Have a feed-forward give zeros but at these tokens; None is left to compute all.
 
     `firsts`, shape (tokens,), are places along the second dimension of hidden states (rows, places, hidden). Whether
     the rest of an encoder, and its head, leave it at that must be tried.
     """
-    found = _feed_forward(blocks_of(encoder)[-1])
-    if found is None:
-        raise ValueError(f"{type(encoder).__name__} has no feed-forward that can be told what to compute")
-    owner, method = found
-    with replaced({owner: partial(_at, getattr(owner, method), firsts)}, method):
+    if part is None:
+        yield
+        return
+    owner, method = part
+    with replaced({owner: partial(_at, getattr(owner, method), firsts.long())}, method):
         yield
 
 
-def _feed_forward(block: nn.Module) -> tuple[nn.Module, str] | None:
-    """Whose method it is, and which; None where there is none, or somebody has replaced it."""
+def _feed_forward(block: nn.Module) -> FeedForward | None:
     for name in FEED_FORWARDS:
         part = getattr(block, name, None)
         owner, method = (part, "forward") if isinstance(part, nn.Module) else (block, name)
